@@ -1,0 +1,220 @@
+//! What filters leave for the filters after them, and for the access log.
+//!
+//! A client can send any header; it can not send a fact. So the country that
+//! the `geo` filter found is safe to route by.
+
+use crate::head::Refusal;
+use crate::limits::{EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX};
+
+/// Names and texts, in the order in which they were left.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    entries: Vec<(Box<str>, Box<str>)>,
+    /// What undoes each change since the last commit.
+    journal: Vec<Undo>,
+}
+
+#[derive(Debug, Clone)]
+enum Undo {
+    /// The last entry was not there before.
+    Forget,
+    /// The entry at this position had this value.
+    Restore(usize, Box<str>),
+}
+
+impl Facts {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.entries.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+    }
+
+    /// Leaves a fact, in place of an earlier one of that name.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where the name is not of `a-z 0-9 . - _` or the value has
+    /// control characters; `TooLarge` past the limits. Nothing is changed then.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
+        check(name, value)?;
+        // A call may set the same fact for as long as its deadline lasts: this bounds what is remembered of that.
+        if self.journal.len() >= EDITS_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        let full = self.entries.len() >= FACTS_MAX;
+        let mut known = self.entries.iter_mut().enumerate();
+        match known.find(|(_, (known, _))| &**known == name) {
+            Some((at, (_, old))) => {
+                let old = std::mem::replace(old, value.into());
+                self.journal.push(Undo::Restore(at, old));
+            }
+            None if full => return Err(Refusal::TooLarge),
+            None => {
+                self.entries.push((name.into(), value.into()));
+                self.journal.push(Undo::Forget);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves all of these facts or, where one is refused or `then` refuses, none.
+    ///
+    /// `then` is for what must come about together with them, such as the
+    /// edits to the head that came in the same call.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal.
+    pub fn apply<'a>(
+        &mut self,
+        facts: impl IntoIterator<Item = (&'a str, &'a str)>,
+        then: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mark = self.journal.len();
+        facts
+            .into_iter()
+            .try_for_each(|(name, value)| self.set(name, value))
+            .and_then(|()| then())
+            .inspect_err(|_refusal| self.unwind(mark))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Keeps what was left since the last commit.
+    pub fn commit(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Takes back what was left since the last commit.
+    pub fn rollback(&mut self) {
+        self.unwind(0);
+    }
+
+    fn unwind(&mut self, mark: usize) {
+        for undo in self.journal.drain(mark..).rev() {
+            match undo {
+                Undo::Forget => {
+                    self.entries.pop();
+                }
+                Undo::Restore(at, old) => {
+                    if let Some((_, value)) = self.entries.get_mut(at) {
+                        *value = old;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Facts are equal where the same is said in the same order, committed or not.
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for Facts {}
+
+fn check(name: &str, value: &str) -> Result<(), Refusal> {
+    if name.len() > FACT_NAME_MAX || value.len() > FACT_VALUE_MAX {
+        return Err(Refusal::TooLarge);
+    }
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    if name.is_empty() || !name.bytes().all(legal) || value.chars().any(char::is_control) {
+        return Err(Refusal::Malformed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_later_fact_replaces_an_earlier_one() {
+        let mut facts = Facts::default();
+        facts.set("geo.country", "SE").unwrap();
+        facts.set("geo.country", "NO").unwrap();
+        assert_eq!(facts.get("geo.country"), Some("NO"));
+        assert_eq!(facts.iter().count(), 1);
+    }
+
+    #[test]
+    fn names_and_values_are_checked() {
+        let mut facts = Facts::default();
+        assert_eq!(facts.set("Geo", "x"), Err(Refusal::Malformed));
+        assert_eq!(facts.set("", "x"), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", "x\ny"), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX)), Ok(()));
+        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX + 1)), Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let mut facts = Facts::default();
+        for n in 0..FACTS_MAX {
+            facts.set(&format!("f{n}"), "x").unwrap();
+        }
+        assert_eq!(facts.set("one-more", "x"), Err(Refusal::TooLarge));
+        assert_eq!(facts.set("f0", "still replaced"), Ok(()));
+    }
+
+    #[test]
+    fn a_call_sets_only_so_many() {
+        let mut facts = Facts::default();
+        for _ in 0..EDITS_MAX {
+            facts.set("again", "and again").unwrap();
+        }
+        assert_eq!(facts.set("again", "x"), Err(Refusal::TooLarge));
+        facts.commit();
+        assert_eq!(facts.set("again", "in the next call"), Ok(()));
+    }
+
+    fn any_facts() -> impl Strategy<Value = Vec<(String, String)>> {
+        proptest::collection::vec(("[a-c][a-c]?|B", "[x-z]{0,2}|\n"), 0..12)
+    }
+
+    fn lend(facts: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+        facts.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    proptest! {
+        #[test]
+        fn a_fault_leaves_no_trace(kept in any_facts(), lost in any_facts()) {
+            let mut facts = Facts::default();
+            for (name, value) in lend(&kept) {
+                let _refused_or_not = facts.set(name, value);
+            }
+            facts.commit();
+            let before = facts.clone();
+            for (name, value) in lend(&lost) {
+                let _refused_or_not = facts.set(name, value);
+            }
+            facts.rollback();
+            prop_assert_eq!(&facts, &before);
+            facts.rollback();
+            prop_assert_eq!(&facts, &before);
+        }
+
+        #[test]
+        fn apply_leaves_all_facts_or_none(earlier in any_facts(), facts in any_facts(), refuse: bool) {
+            let mut whole = Facts::default();
+            for (name, value) in lend(&earlier) {
+                let _refused_or_not = whole.set(name, value);
+            }
+            let (before, mut single) = (whole.clone(), whole.clone());
+            let then = || if refuse { Err(Refusal::Reserved) } else { Ok(()) };
+            let expected = lend(&facts).try_for_each(|(name, value)| single.set(name, value)).and_then(|()| then());
+            prop_assert_eq!(whole.apply(lend(&facts), then), expected);
+            prop_assert_eq!(&whole, if expected.is_ok() { &single } else { &before });
+            whole.rollback();
+            prop_assert!(whole.is_empty());
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The header lines of a head, the edits to them, and the way back.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Edit, Refusal};
+use crate::limits::{EDITS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX};
+
+/// Header lines, with their size, and how to take the last call's edits back.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    map: HeaderMap,
+    /// Bytes of names and values; counted when the first edit asks.
+    bytes: Option<usize>,
+    journal: Vec<Undo>,
+}
+
+/// The values that a header had before an edit.
+#[derive(Debug, Clone)]
+struct Undo {
+    name: HeaderName,
+    values: Vec<HeaderValue>,
+}
+
+/// An edit whose name and value are known to be legal.
+enum Checked {
+    Set(HeaderName, HeaderValue),
+    Add(HeaderName, HeaderValue),
+    Remove(HeaderName),
+}
+
+impl Headers {
+    pub fn new(map: HeaderMap) -> Self {
+        Self { map, bytes: None, journal: Vec::new() }
+    }
+
+    pub fn map(&self) -> &HeaderMap {
+        &self.map
+    }
+
+    pub fn into_map(self) -> HeaderMap {
+        self.map
+    }
+
+    /// For the proxy's own edits, which need no check and can not be taken back.
+    pub fn map_mut(&mut self) -> &mut HeaderMap {
+        self.bytes = None;
+        &mut self.map
+    }
+
+    pub fn get(&self, name: &str) -> Option<&HeaderValue> {
+        self.map.get(name)
+    }
+
+    /// Makes one edit.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refusal`]; nothing is changed then.
+    pub fn edit(&mut self, edit: &Edit<'_>) -> Result<(), Refusal> {
+        let edit = check(edit)?;
+        self.make(edit)
+    }
+
+    /// Makes all of these edits in order or, where one is refused, none.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal.
+    pub fn apply<'a>(&mut self, edits: impl IntoIterator<Item = Edit<'a>>) -> Result<(), Refusal> {
+        let mut checked = Vec::new();
+        for edit in edits {
+            if checked.len() == EDITS_MAX {
+                return Err(Refusal::TooLarge);
+            }
+            checked.push(check(&edit)?);
+        }
+        let mark = self.journal.len();
+        for edit in checked {
+            if let Err(refusal) = self.make(edit) {
+                self.unwind(mark);
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.journal.clear();
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        self.unwind(0);
+    }
+
+    fn make(&mut self, edit: Checked) -> Result<(), Refusal> {
+        // The journal keeps old values alive: without this, a guest that sets one long
+        // header again and again until its deadline would fill the memory of the proxy.
+        if self.journal.len() >= EDITS_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        match edit {
+            Checked::Set(name, value) => {
+                let before = self.size_of(&name);
+                self.reserve(line(&name, &value), before)?;
+                let values = self.take(&name);
+                self.map.insert(name.clone(), value);
+                self.journal.push(Undo { name, values });
+            }
+            Checked::Add(name, value) => {
+                self.reserve(line(&name, &value), 0)?;
+                let values = self.map.get_all(&name).iter().cloned().collect();
+                self.map.append(name.clone(), value);
+                self.journal.push(Undo { name, values });
+            }
+            Checked::Remove(name) => {
+                if self.map.contains_key(&name) {
+                    let before = self.size_of(&name);
+                    self.reserve(0, before)?;
+                    let values = self.take(&name);
+                    self.journal.push(Undo { name, values });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts `added` bytes in and `removed` out.
+    fn reserve(&mut self, added: usize, removed: usize) -> Result<(), Refusal> {
+        let bytes = self.bytes();
+        let next = bytes.saturating_sub(removed) + added;
+        let grows = added > removed;
+        if grows && (next > HEAD_BYTES_MAX || (removed == 0 && self.map.len() >= HEAD_LINES_MAX)) {
+            return Err(Refusal::TooLarge);
+        }
+        self.bytes = Some(next);
+        Ok(())
+    }
+
+    fn bytes(&mut self) -> usize {
+        let map = &self.map;
+        *self.bytes.get_or_insert_with(|| map.iter().map(|(name, value)| line(name, value)).sum())
+    }
+
+    fn size_of(&self, name: &HeaderName) -> usize {
+        self.map.get_all(name).iter().map(|value| line(name, value)).sum()
+    }
+
+    fn take(&mut self, name: &HeaderName) -> Vec<HeaderValue> {
+        match self.map.entry(name) {
+            http::header::Entry::Occupied(entry) => entry.remove_entry_mult().1.collect(),
+            http::header::Entry::Vacant(_) => Vec::new(),
+        }
+    }
+
+    fn unwind(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            let Some(Undo { name, values }) = self.journal.pop() else {
+                return;
+            };
+            self.map.remove(&name);
+            for value in values {
+                self.map.append(name.clone(), value);
+            }
+            self.bytes = None;
+        }
+    }
+}
+
+fn line(name: &HeaderName, value: &HeaderValue) -> usize {
+    name.as_str().len() + value.len()
+}
+
+fn check(edit: &Edit<'_>) -> Result<Checked, Refusal> {
+    match *edit {
+        Edit::Set(name, value) => Ok(Checked::Set(header_name(name)?, header_value(value)?)),
+        Edit::Add(name, value) => Ok(Checked::Add(header_name(name)?, header_value(value)?)),
+        Edit::Remove(name) => Ok(Checked::Remove(header_name(name)?)),
+    }
+}
+
+/// The name of a header that a filter may edit.
+///
+/// # Errors
+///
+/// `Malformed` where it is no token (RFC 9110 section 5.6.2), `Reserved` where it is the proxy's.
+pub fn header_name(name: &str) -> Result<HeaderName, Refusal> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_illegal| Refusal::Malformed)?;
+    if is_reserved(name.as_str()) { Err(Refusal::Reserved) } else { Ok(name) }
+}
+
+fn header_value(value: &[u8]) -> Result<HeaderValue, Refusal> {
+    if value.len() > HEAD_BYTES_MAX {
+        return Err(Refusal::TooLarge);
+    }
+    HeaderValue::from_bytes(value).map_err(|_illegal| Refusal::Malformed)
+}
+
+/// Headers that frame the message or that the proxy itself vouches for: a
+/// filter that could write them could smuggle a request or forge a client.
+pub const RESERVED: [&str; 15] = [
+    "connection",
+    "content-length",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
+/// Whether filters may not edit this header. The name is lower case.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}

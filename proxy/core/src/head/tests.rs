@@ -1,0 +1,167 @@
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::{EDITS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX};
+
+fn request() -> RequestHead {
+    let mut headers = HeaderMap::new();
+    headers.append("accept", HeaderValue::from_static("text/html"));
+    headers.append("cookie", HeaderValue::from_static("a=1"));
+    headers.append("cookie", HeaderValue::from_static("b=2"));
+    RequestHead::new(Method::GET, "shop.example".into(), PathAndQuery::from_static("/a?b=c"), headers)
+}
+
+fn lines(headers: &Headers) -> Vec<(String, String)> {
+    let mut lines: Vec<_> = headers
+        .map()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn set_replaces_every_value_and_add_keeps_them() {
+    let mut head = request();
+    head.headers.edit(&Edit::Set("Cookie", b"c=3")).unwrap();
+    head.headers.edit(&Edit::Add("accept", b"text/plain")).unwrap();
+    head.headers.edit(&Edit::Remove("x-none")).unwrap();
+    assert_eq!(head.headers.map().get_all("cookie").iter().count(), 1);
+    assert_eq!(head.headers.map().get_all("accept").iter().count(), 2);
+}
+
+#[test]
+fn what_frames_the_message_is_reserved() {
+    let mut head = request();
+    for name in RESERVED {
+        assert_eq!(head.headers.edit(&Edit::Set(name, b"x")), Err(Refusal::Reserved), "{name}");
+        assert_eq!(head.headers.edit(&Edit::Remove(&name.to_uppercase())), Err(Refusal::Reserved), "{name}");
+    }
+}
+
+#[test]
+fn illegal_names_and_values_are_refused() {
+    let mut head = request();
+    for name in ["", "a b", "a:", "é", "a\r\nb"] {
+        assert_eq!(head.headers.edit(&Edit::Set(name, b"x")), Err(Refusal::Malformed), "{name:?}");
+    }
+    for value in [&b"a\r\nb: c"[..], b"\0", b"\n"] {
+        assert_eq!(head.headers.edit(&Edit::Set("a", value)), Err(Refusal::Malformed));
+    }
+}
+
+#[test]
+fn a_head_grows_to_its_limit_and_not_past_it() {
+    let mut head = RequestHead::new(Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
+    let value = vec![b'x'; HEAD_BYTES_MAX - 1];
+    head.headers.edit(&Edit::Set("a", &value)).unwrap();
+    assert_eq!(head.headers.edit(&Edit::Add("b", b"")), Err(Refusal::TooLarge));
+    head.headers.edit(&Edit::Set("a", b"small again")).unwrap();
+    head.headers.edit(&Edit::Add("b", b"")).unwrap();
+}
+
+#[test]
+fn there_are_only_so_many_lines() {
+    let mut head = RequestHead::new(Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
+    for _ in 0..HEAD_LINES_MAX {
+        head.headers.edit(&Edit::Add("a", b"x")).unwrap();
+    }
+    assert_eq!(head.headers.edit(&Edit::Add("a", b"x")), Err(Refusal::TooLarge));
+    assert_eq!(head.headers.edit(&Edit::Set("b", b"x")), Err(Refusal::TooLarge));
+    head.headers.edit(&Edit::Set("a", b"one")).unwrap();
+}
+
+#[test]
+fn a_call_makes_only_so_many_edits() {
+    let mut head = request();
+    for n in 0..EDITS_MAX {
+        let edit = if n % 2 == 0 { Edit::Set("a", b"x") } else { Edit::Remove("a") };
+        head.headers.edit(&edit).unwrap();
+    }
+    assert_eq!(head.headers.edit(&Edit::Set("a", b"x")), Err(Refusal::TooLarge));
+    assert_eq!(head.headers.apply([Edit::Set("a", b"x")]), Err(Refusal::TooLarge));
+    head.commit();
+    head.headers.edit(&Edit::Set("a", b"in the next call")).unwrap();
+}
+
+#[test]
+fn targets_begin_with_a_slash_and_stay_on_one_line() {
+    let mut head = request();
+    for target in ["", "a", "*", "http://other.example/", "/a b", "/a\r\nx", "/é", "/a#b", "//other.example/"]
+    {
+        assert_eq!(head.set_target(target), Err(Refusal::Malformed), "{target:?}");
+    }
+    // No route would have been chosen for these, so no filter may make them up either.
+    for target in ["/..", "/a/%2e%2e/b", "/a/..;x/b", "/a%2F../b?c"] {
+        assert_eq!(head.set_target(target), Err(Refusal::Malformed), "{target:?}");
+    }
+    head.set_target("/new?x=%20/../").unwrap();
+    assert_eq!((head.path(), head.query()), ("/new", Some("x=%20/../")));
+    assert_eq!(head.set_target(&format!("/{}", "x".repeat(TARGET_MAX))), Err(Refusal::TooLarge));
+}
+
+#[test]
+fn a_status_is_final_and_keeps_the_body() {
+    let mut head = ResponseHead::new(StatusCode::OK, HeaderMap::new());
+    for status in [0, 100, 101, 199, 204, 304, 600, 999] {
+        assert_eq!(head.set_status(status), Err(Refusal::Malformed), "{status}");
+    }
+    head.set_status(503).unwrap();
+    head.rollback();
+    assert_eq!(head.status, StatusCode::OK);
+}
+
+fn any_edit() -> impl Strategy<Value = (u8, String, Vec<u8>)> {
+    let name = prop_oneof!["[a-c]", "cookie|accept", "host", "x y"];
+    (0..3u8, name, (0..6000usize).prop_map(|length| vec![b'x'; length]))
+}
+
+fn as_edit((kind, name, value): &(u8, String, Vec<u8>)) -> Edit<'_> {
+    match kind {
+        0 => Edit::Set(name, value),
+        1 => Edit::Add(name, value),
+        _ => Edit::Remove(name),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_fault_leaves_no_trace(edits in proptest::collection::vec(any_edit(), 0..40)) {
+        let mut head = request();
+        let before = lines(&head.headers);
+        for edit in &edits {
+            let _refused_or_not = head.headers.edit(&as_edit(edit));
+        }
+        let _refused_or_not = head.set_target("/elsewhere");
+        head.rollback();
+        prop_assert_eq!(lines(&head.headers), before);
+        prop_assert_eq!(head.path(), "/a");
+    }
+
+    #[test]
+    fn apply_makes_all_edits_or_none(edits in proptest::collection::vec(any_edit(), 0..12)) {
+        let (mut whole, mut single) = (request(), request());
+        let before = lines(&whole.headers);
+        let applied = whole.headers.apply(edits.iter().map(as_edit));
+        let first_refusal = edits.iter().map(|edit| single.headers.edit(&as_edit(edit))).find_map(Result::err);
+        if applied.is_ok() {
+            prop_assert_eq!(lines(&whole.headers), lines(&single.headers));
+            prop_assert_eq!(first_refusal, None);
+        } else {
+            prop_assert_eq!(lines(&whole.headers), before);
+        }
+    }
+
+    #[test]
+    fn edits_never_pass_the_limits(edits in proptest::collection::vec(any_edit(), 0..60)) {
+        let mut head = request();
+        for edit in &edits {
+            let _refused_or_not = head.headers.edit(&as_edit(edit));
+            let bytes: usize = head.headers.map().iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+            prop_assert!(bytes <= HEAD_BYTES_MAX);
+            prop_assert!(head.headers.map().len() <= HEAD_LINES_MAX);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What an edge decides. This crate may never wait, read a clock, touch the
+//! world or log: time, chance and the world are arguments.
+//!
+//! Read the modules in the order of a request.
+
+pub mod client; // who is asking
+pub mod cluster; // who answers
+pub mod condition; // what a request must look like
+pub mod digest; // which bytes a module is
+pub mod facts; // what filters leave for each other
+pub mod fault; // how a filter fails
+pub mod head; // what filters see of it
+pub mod ids; // names, resolved
+pub mod limits; // every bound, with its reason
+pub mod route; // what they asked for
+pub mod units;
+pub mod verdict; // what a filter answers // sizes and durations as people write them
