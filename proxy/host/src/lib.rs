@@ -1,0 +1,42 @@
+//! The life of a module, and the calls into it.
+//!
+//! ```text
+//! Source ─fetch→ bytes ─verify→ Module ─compile→ Component ─configure→ Image ─link→ Filter
+//! ```
+//!
+//! A sequence of types, one verb a file: only `verify` makes a [`Module`], so
+//! nothing can be linked that was not verified. Every stage is kept by its
+//! content, so a swap that changes one filter's settings compiles one image.
+//!
+//! A guest is hostile: what it sends is checked where it enters, and whatever
+//! it does is one of the four faults of that one call.
+
+mod bindings; // the contract, as Wasmtime sees it
+mod cache; // compiled components on disk
+mod call; // one call of one phase: deadline, memory, trap → fault
+mod compile; // Module → Component; kept on disk by digest and engine
+mod configure; // Component + settings → Image
+mod engine; // the one place that configures Wasmtime
+mod exchange; // the lent request and response
+mod fetch; // Source → bytes
+mod filter; // ready to be called
+pub mod geo; // where an address is
+mod grants; // grant ↔ interface: the auditor's table
+mod inspect; // what a module says of itself
+mod link; // Image + grants → Filter
+mod prepare; // the five verbs in a row, each result kept
+mod ticker; // the clock of deadlines
+mod verify; // bytes + digest → Module
+
+pub use compile::CompileError;
+pub use configure::ConfigureError;
+pub use engine::EngineError;
+pub use exchange::{RequestSubject, ResponseSubject};
+pub use fetch::{FetchError, Source};
+pub use filter::{Filter, Instances, Phases};
+pub use geo::Geo;
+pub use grants::{Grants, Want};
+pub use inspect::Inspection;
+pub use link::LinkError;
+pub use prepare::{FilterPlan, Host, HostOptions, PrepareError, Prepared, Reason};
+pub use verify::VerifyError;

@@ -1,0 +1,8 @@
+//! The life of a module and the calls into it, with the guests that
+//! `cargo xtask filters` builds.
+
+mod stage; // a host, plans and subjects
+
+mod faults; // guests that are wrong on purpose
+mod life; // each verb, and each refusal at its verb
+mod restarts; // what is kept, in memory and on disk
