@@ -1,0 +1,11 @@
+use edgeloom_sdk::{Request, Settings, filter};
+
+#[derive(Settings)]
+struct Mine;
+
+#[filter]
+impl Mine {
+    fn choose(&self, _: &mut Request) {}
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use edgeloom_sdk::{Request, Settings, filter};
+
+#[derive(Settings)]
+struct Mine;
+
+#[filter]
+impl Mine {
+    #[on_request]
+    fn choose(&self, _: &mut Request) -> u16 {
+        403
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use edgeloom_sdk::{Request, Settings, filter};
+
+#[derive(Settings)]
+struct Mine;
+
+#[filter]
+impl Mine {
+    #[on_request(path = "/cart")]
+    fn choose(&self, _: &mut Request) {}
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use edgeloom_sdk::{Settings};
+
+#[derive(Settings)]
+union Either {
+    number: u32,
+    real: f32,
+}
+
+fn main() {}

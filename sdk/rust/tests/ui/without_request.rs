@@ -1,0 +1,12 @@
+use edgeloom_sdk::{Settings, filter};
+
+#[derive(Settings)]
+struct Mine;
+
+#[filter]
+impl Mine {
+    #[on_request]
+    fn choose(&self) {}
+}
+
+fn main() {}
