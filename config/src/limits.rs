@@ -1,0 +1,44 @@
+//! What an operator may tighten or widen, and how far.
+
+use std::time::Duration;
+
+use edgeloom_core::limits::{DEADLINE_MAX, MEMORY_MAX, MODULE_MAX, REUSE_MAX};
+use edgeloom_core::units::Bytes;
+
+use crate::written::bounded;
+
+/// The largest configuration file. Large tables belong to whoever makes them,
+/// not in here; a thousand routes are 200 KiB.
+pub(crate) const FILE_MAX: u64 = 16 * 1024 * 1024;
+
+/// How deep lists and maps may be nested, aliases followed. The language is
+/// seven deep, settings come on top; and an unoptimised build, which takes
+/// 40 KiB of stack for each, stays within the 2 MiB that threads have.
+pub(crate) const DEPTH_MAX: usize = 32;
+
+/// The most problems that a report shows: nobody reads further before the
+/// first of them are put right.
+pub(crate) const PROBLEMS_MAX: usize = 100;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+bounded! {
+    Deadline(Duration) = "a deadline" from Duration::from_millis(1), to DEADLINE_MAX,
+        because "while a call runs, its worker serves nobody else; the clock that ends it ticks in milliseconds";
+    Memory(Bytes) = "the memory of an instance" from Bytes::kib(64), to MEMORY_MAX,
+        because "memory comes in pages of 64KiB, and a thousand instances may be live at one time";
+    ModuleSize(Bytes) = "the size of a module" from Bytes(1), to MODULE_MAX,
+        because "a larger module is most likely another file, and takes seconds to compile";
+    Reuse(u32) = "the number of warm instances" from 1, to REUSE_MAX,
+        because "every warm instance keeps its memory, and there need be no more than calls at one time";
+    Weight(u32) = "a weight" from 1, to 1000,
+        because "weights are shares against each other; to send an endpoint nothing, leave it out";
+    Retries(u32) = "the number of retries" from 0, to 5,
+        because "with every further try the client waits for another connect timeout";
+    WorkerCount(u32) = "the number of workers" from 1, to 1024,
+        because "one is needed, and more threads than cores only take turns";
+    Drain(Duration) = "the time to drain" from Duration::ZERO, to HOUR,
+        because "nobody waits longer for a shutdown";
+    Timeout(Duration) = "a timeout" from Duration::from_millis(1), to HOUR,
+        because "below a millisecond nothing is ever in time; above an hour a connection is lost, not slow";
+}

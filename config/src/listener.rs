@@ -1,0 +1,96 @@
+//! Where requests come in.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use edgeloom_core::client::ForwardingHeader;
+use ipnet::IpNet;
+
+use crate::raw;
+use crate::tree::At;
+use crate::written::{List, meant, texts, words};
+
+/// An address that the edge accepts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    pub bind: SocketAddr,
+    /// Whether HTTP/2 by prior knowledge is spoken.
+    pub h2c: bool,
+    /// The networks of proxies whose forwarding header is believed.
+    pub trust: Vec<IpNet>,
+    pub forwarded: ForwardingHeader,
+}
+
+impl Listener {
+    pub(crate) fn resolve(raw: &raw::Listener) -> Option<Self> {
+        Some(Self {
+            bind: raw.bind.as_ref()?.value,
+            h2c: raw.h2c.as_ref()?.value,
+            trust: raw.trust.as_ref()?.value.0.iter().map(|network| network.value.0).collect(),
+            forwarded: raw.forwarded.as_ref()?.value,
+        })
+    }
+
+    pub(crate) fn write(&self) -> raw::Listener {
+        let network = |network: &IpNet| At::unwritten(Network(*network));
+        raw::Listener {
+            bind: meant(self.bind),
+            h2c: meant(self.h2c),
+            trust: meant(List(self.trust.iter().map(network).collect())),
+            forwarded: meant(self.forwarded),
+        }
+    }
+}
+
+/// A network, or a single address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Network(pub(crate) IpNet);
+
+/// A text that is not a network.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotANetwork {
+    #[error("an address, or an address and a prefix length, such as `10.0.0.0/8` or `::1`")]
+    Malformed,
+    #[error("there are bits beyond the prefix: write `{network}` or `{address}`")]
+    HostBits { network: IpNet, address: IpAddr },
+    #[error("clients are never seen as IPv6 forms of IPv4 addresses: write `{0}`, and IPv4 networks as such")]
+    Mapped(IpAddr),
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let single = |_| text.parse::<IpAddr>().map(IpNet::from);
+        let network =
+            text.parse::<IpNet>().or_else(single).map_err(|_not_an_address| NotANetwork::Malformed)?;
+        let (address, canonical) = (network.addr(), network.addr().to_canonical());
+        if address != canonical {
+            Err(NotANetwork::Mapped(canonical))
+        } else if network != network.trunc() {
+            Err(NotANetwork::HostBits { network: network.trunc(), address })
+        } else {
+            Ok(Self(network))
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
+    }
+}
+
+texts! {
+    SocketAddr = "an address and port" like "127.0.0.1:8080"
+        or "an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`";
+    Network = "a network" like "10.0.0.0/8";
+}
+
+words! {
+    ForwardingHeader = "`x-forwarded-for` or `forwarded`" {
+        "x-forwarded-for" => ForwardingHeader::XForwardedFor,
+        "forwarded" => ForwardingHeader::Forwarded,
+    }
+}

@@ -1,0 +1,232 @@
+//! The file as written: every section, its fields and their defaults. The doc
+//! comments are the operator's reference: they are in the schema and the README.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use edgeloom_core::client::ForwardingHeader;
+use edgeloom_core::condition::{HostPattern, PathPattern, ValuePattern};
+use edgeloom_core::digest::Digest;
+use edgeloom_core::fault::OnFault;
+use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
+use http::{HeaderName, Method};
+use serde_json::{Value, json};
+
+use crate::cluster::EndpointAddress;
+use crate::config::{Off, Threads};
+use crate::filter::{Fresh, Grant};
+use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
+use crate::listener::Network;
+use crate::module::{FilePath, FileSource};
+use crate::names::Name;
+use crate::problem::Problems;
+use crate::route::QueryName;
+use crate::tree::Node;
+use crate::written::{Entries, List, OneOf, OneOrMany, Written, meant, section};
+use crate::{AccessLog, Cache, Timeouts};
+
+section! {
+    /// The whole file.
+    File = "the configuration" {
+        /// The addresses that requests come in on.
+        listeners: List<Listener, 1>,
+        /// Where the operator asks for health, metrics and the generation, and tells the edge to reload. The default is of this machine only: whoever can reach it can reload.
+        admin: OneOf<Off, Admin> = OneOf::Full(Admin::default()),
+        /// How many threads serve requests. Filters run on them, so more than there are cores only take turns.
+        workers: Threads = Threads::Cores,
+        /// Where the line about each exchange goes, as JSON: `stdout`, `off`, or `file:` and a path.
+        access_log: AccessLog = AccessLog::Stdout,
+        /// How long a shutdown waits for exchanges that are under way. Half a minute is what orchestrators grant before they kill.
+        drain: Drain = Drain(Duration::from_secs(30)),
+        /// Where compiled modules are kept from one start to the next: a folder, `user` for the user's own (`$XDG_CACHE_HOME/edgeloom`, else `~/.cache/edgeloom`), or `off`. Give it to nobody else: what lies there is run.
+        cache: Cache = Cache::User,
+        /// The geo database. Needed by filters that are granted `geo`; there is none by default.
+        geo: Option<Geo> = None,
+        /// The files that hold filters' code, by names of your choice.
+        modules: Entries<Name, OneOf<FileSource, Module>> = Entries(Vec::new()),
+        /// What runs: modules with settings, grants and budgets, by names of your choice. One module may serve many filters.
+        filters: Entries<Name, Filter> = Entries(Vec::new()),
+        /// The groups of servers that requests are sent to, by names of your choice.
+        clusters: Entries<Name, Cluster>,
+        /// Which request goes where, and through which filters. Their order does not matter: the most specific one that matches is chosen.
+        routes: List<Route, 1>,
+    }
+}
+
+section! {
+    /// An address that requests come in on. HTTP/1.1 is always spoken.
+    Listener = "a listener" {
+        /// The address and port to accept on. Port 0 takes any that is free.
+        bind: SocketAddr,
+        /// Whether HTTP/2 by prior knowledge is spoken too, as gRPC clients and load balancers do on cleartext.
+        h2c: bool = true,
+        /// The networks, or single addresses, of the proxies before this edge. Only their forwarding header is believed; by default nobody's is, and the client is whoever connects.
+        trust: List<Network> = List(Vec::new()),
+        /// The header in which those proxies report the client: `x-forwarded-for`, or `forwarded` (RFC 7239). It is walked from the right, over trusted networks only.
+        forwarded: ForwardingHeader = ForwardingHeader::XForwardedFor,
+    }
+}
+
+section! {
+    /// The operator's port.
+    Admin = "admin" {
+        /// The address and port to accept on.
+        bind: SocketAddr = ADMIN_BIND,
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { bind: meant(ADMIN_BIND) }
+    }
+}
+
+const ADMIN_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+section! {
+    /// The files that say where an address is, in MaxMind's MMDB format.
+    Geo = "geo" {
+        /// A City or Country database: GeoIP2 and GeoLite2, or DB-IP's.
+        database: FilePath,
+        /// An ASN database, for networks' numbers and names.
+        asn: Option<FilePath> = None,
+    }
+}
+
+section! {
+    /// A file that holds a filter's code. Short form: only its `from`.
+    Module = "a module" {
+        /// The file: `file:` and a path. A component, or a core module that embeds the contract.
+        from: FileSource,
+        /// The SHA-256 of the only bytes that are accepted; `edgeloom inspect` prints it. Not checked by default.
+        sha256: Option<Digest> = None,
+        /// The largest file that is accepted. The filters that come with the edge have less than 150KiB.
+        size_max: ModuleSize = ModuleSize(MODULE_MAX),
+    }
+}
+
+section! {
+    /// A module that is configured, and what it may do and take.
+    Filter = "a filter" {
+        /// The name of its module.
+        module: Name,
+        /// Whatever the filter wants to be told. The edge hands it over as JSON (`null` where there is nothing), and the filter checks it while the configuration is loaded.
+        settings: Settings = Settings(Value::Null),
+        /// What the filter may do beyond reading and editing what passes through it: `geo` (look addresses up), `log` (write to the log), `cluster:<name>` (send requests there). Nothing by default.
+        grants: List<Grant> = List(Vec::new()),
+        /// How long one call may take. Filters take microseconds; two hundred times that is a mistake and not a bad moment.
+        deadline: Deadline = Deadline(DEADLINE_DEFAULT),
+        /// How much memory one instance may have. The default holds tables of tens of thousands of lines; as many instances are live as there are calls at one time.
+        memory: Memory = Memory(MEMORY_DEFAULT),
+        /// What is done when the filter fails: `fail` answers the client with an error, `skip` goes on as if the filter were not there. It may be what keeps people out, so the default is `fail`.
+        on_fault: OnFault = OnFault::Fail,
+        /// `fresh`: every call gets an instance that nobody has used. `{ reuse: N }`: up to N are kept and used again, which is faster, but then a filter can leak from one request into another.
+        instances: OneOf<Fresh, Warm> = OneOf::Short(Fresh::Fresh),
+    }
+}
+
+section! {
+    /// Instances that are used again.
+    Warm = "instances" {
+        /// How many are kept.
+        reuse: Reuse,
+    }
+}
+
+section! {
+    /// A group of servers, any of which can answer.
+    Cluster = "a cluster" {
+        /// The servers, as addresses with ports. They take turns, by weight.
+        endpoints: List<OneOf<EndpointAddress, Endpoint>, 1>,
+        /// How long an endpoint may take.
+        timeouts: Times = Times::from(Timeouts::default()),
+        /// How many other endpoints are tried after one could not be connected to. Nothing has been sent by then, so every method may be retried.
+        retries: Retries = Retries(1),
+    }
+}
+
+section! {
+    /// A server. Short form: only its `address`.
+    Endpoint = "an endpoint" {
+        /// Its address and port. Names are not looked up.
+        address: EndpointAddress,
+        /// Its share of the requests, against the weights of the others.
+        weight: Weight = Weight(1),
+    }
+}
+
+section! {
+    /// How long an endpoint may take.
+    Times = "timeouts" {
+        /// To accept a connection. In the same network that takes milliseconds: after a second it is gone.
+        connect: Timeout = Timeout(Timeouts::default().connect),
+        /// Between two reads of the response. Pages may take long to make.
+        read: Timeout = Timeout(Timeouts::default().read),
+        /// To take what is written to it.
+        write: Timeout = Timeout(Timeouts::default().write),
+        /// How long an unused connection is kept. Most origins close theirs after 60 to 75 seconds.
+        idle: Timeout = Timeout(Timeouts::default().idle),
+    }
+}
+
+section! {
+    /// Which requests go where.
+    Route = "a route" {
+        /// Its name, for logs and metrics.
+        name: Name,
+        /// What must hold of a request. By default every request matches.
+        when: When = When::default(),
+        /// The filters that the request passes, in this order; the response passes them in reverse.
+        filters: List<OneOf<Name, Link>> = List(Vec::new()),
+        /// The cluster that the request is sent to, unless a filter chooses another.
+        to: Name,
+    }
+}
+
+section! {
+    /// A filter in a chain that only some requests pass. Short form: only its name.
+    Link = "an entry of a chain" {
+        /// The name of the filter.
+        filter: Name,
+        /// What must hold of a request for the filter to be called, as earlier filters left it. Decided without entering the filter, so that it costs next to nothing.
+        when: When = When::default(),
+    }
+}
+
+section! {
+    /// What must hold of a request: every field that is given. Fields that are left out ask for nothing.
+    When = "`when`" {
+        /// The host, or one of several: `shop.example`, `*.shop.example` (any depth below, not itself), or `*`. Case and port do not matter.
+        host: OneOrMany<HostPattern> = OneOrMany(Vec::new()),
+        /// The path, or one of several: `/exact`, `/prefix/*` (and `/prefix` itself), `/*`, or `~` and a regular expression.
+        path: OneOrMany<PathPattern> = OneOrMany(Vec::new()),
+        /// The method, or one of several.
+        method: OneOrMany<Method> = OneOrMany(Vec::new()),
+        /// Headers by name, all of which must match: `"*"` (is there), `"!"` (is not there), `text` (is equal), or `~` and a regular expression.
+        headers: Entries<HeaderName, ValuePattern> = Entries(Vec::new()),
+        /// Query parameters by name, in the same way.
+        query: Entries<QueryName, ValuePattern> = Entries(Vec::new()),
+    }
+}
+
+/// What an operator tells a filter: opaque here.
+#[derive(Debug)]
+pub(crate) struct Settings(pub(crate) Value);
+
+impl Written for Settings {
+    fn what() -> String {
+        "whatever the filter wants".to_owned()
+    }
+
+    fn read(node: &Node, _problems: &mut Problems) -> Option<Self> {
+        Some(Self(node.json()))
+    }
+
+    fn show(&self) -> Value {
+        self.0.clone()
+    }
+
+    fn schema() -> Value {
+        json!({})
+    }
+}

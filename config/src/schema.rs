@@ -1,0 +1,53 @@
+//! The language, described: for editors, and for the operator's reference.
+
+use serde_json::{Value, json};
+
+use crate::raw;
+use crate::written::{FieldDoc, Section, Written, inline};
+
+/// The JSON Schema. Draft 7, which editors know best; nothing is shared between
+/// its parts, so that they show what belongs to a field beside that field.
+pub(crate) fn schema() -> Value {
+    let mut schema = raw::File::schema();
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+        schema.insert("title".to_owned(), json!("Edgeloom configuration"));
+    }
+    schema
+}
+
+/// Every section and field, as Markdown.
+pub(crate) fn reference() -> String {
+    [
+        section::<raw::File>("The file"),
+        section::<raw::Listener>("`listeners[]`"),
+        section::<raw::Admin>("`admin`"),
+        section::<raw::Geo>("`geo`"),
+        section::<raw::Module>("`modules.<name>`"),
+        section::<raw::Filter>("`filters.<name>`"),
+        section::<raw::Warm>("`filters.<name>.instances`"),
+        section::<raw::Cluster>("`clusters.<name>`"),
+        section::<raw::Endpoint>("`clusters.<name>.endpoints[]`"),
+        section::<raw::Times>("`clusters.<name>.timeouts`"),
+        section::<raw::Route>("`routes[]`"),
+        section::<raw::Link>("`routes[].filters[]`"),
+        section::<raw::When>("`when`"),
+    ]
+    .join("\n")
+}
+
+fn section<S: Section>(title: &str) -> String {
+    let fields: String = S::fields().iter().map(field).collect();
+    format!("### {title}\n\n{}\n\n{fields}", S::DOC.trim_ascii())
+}
+
+fn field(field: &FieldDoc) -> String {
+    let default = match &field.default {
+        None => "Required.".to_owned(),
+        Some(Value::Null) => "Optional.".to_owned(),
+        Some(value) => format!("Default: `{}`.", inline(value)),
+    };
+    // A sentence for each line, so that what changes between versions is easily seen.
+    let sentences = field.doc.replace(". ", ".\n  ");
+    format!("- **`{}`** — {}. {default}\n  {}\n", field.name, field.what, sentences)
+}
