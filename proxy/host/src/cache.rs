@@ -12,8 +12,8 @@ use std::time::SystemTime;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::limits::CACHE_MAX;
 use sha2::{Digest as _, Sha256};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 use crate::verify::digest;
 
@@ -36,25 +36,20 @@ impl Cache {
         Self { folder }
     }
 
-    /// The component kept under this key for this engine, if it is whole.
-    pub(crate) fn load(&self, engine: &Engine, key: &[&[u8]]) -> Option<Component> {
+    /// What is kept under this key for this engine, if it is whole.
+    pub(crate) fn load<C: Compiled>(&self, engine: &Engine, key: &[&[u8]]) -> Option<C> {
         let path = self.path(engine, key)?;
         let file = fs::read(&path).ok()?;
         let (kept, compiled) = file.split_at_checked(32)?;
         if digest(compiled).0 != kept {
             return None;
         }
-        // SAFETY: Wasmtime trusts what it deserialises. The bytes are those that
-        // `store` wrote (their digest says so), in a folder that only this
-        // user can write to; Wasmtime itself refuses another version's.
-        #[expect(unsafe_code, reason = "Wasmtime marks loading compiled code unsafe; see above")]
-        let component = unsafe { Component::deserialize(engine, compiled) };
-        component.ok()
+        C::load(engine, compiled)
     }
 
-    pub(crate) fn store(&self, engine: &Engine, key: &[&[u8]], component: &Component) {
+    pub(crate) fn store<C: Compiled>(&self, engine: &Engine, key: &[&[u8]], compiled: &C) {
         let Some(path) = self.path(engine, key) else { return };
-        let written = component.serialize().map_err(io::Error::other).and_then(|compiled| {
+        let written = compiled.bytes().map_err(io::Error::other).and_then(|compiled| {
             let mut file = digest(&compiled).0.to_vec();
             file.extend_from_slice(&compiled);
             replace(&path, &file)
@@ -101,6 +96,38 @@ impl Cache {
                 let _gone_or_kept = fs::remove_file(path);
             }
         }
+    }
+}
+
+/// What Wasmtime compiles.
+pub(crate) trait Compiled: Sized {
+    fn bytes(&self) -> wasmtime::Result<Vec<u8>>;
+
+    /// The bytes are those that [`Cache::store`] wrote, as their digest says.
+    fn load(engine: &Engine, bytes: &[u8]) -> Option<Self>;
+}
+
+// SAFETY of both: Wasmtime trusts what it deserialises. The bytes are those that `store` wrote, in
+// a folder that only this user can write to; Wasmtime itself refuses another version's.
+#[expect(unsafe_code, reason = "Wasmtime marks loading compiled code unsafe; see above")]
+impl Compiled for Component {
+    fn bytes(&self) -> wasmtime::Result<Vec<u8>> {
+        self.serialize()
+    }
+
+    fn load(engine: &Engine, bytes: &[u8]) -> Option<Self> {
+        unsafe { Self::deserialize(engine, bytes) }.ok()
+    }
+}
+
+#[expect(unsafe_code, reason = "Wasmtime marks loading compiled code unsafe; see above")]
+impl Compiled for Module {
+    fn bytes(&self) -> wasmtime::Result<Vec<u8>> {
+        self.serialize()
+    }
+
+    fn load(engine: &Engine, bytes: &[u8]) -> Option<Self> {
+        unsafe { Self::deserialize(engine, bytes) }.ok()
     }
 }
 

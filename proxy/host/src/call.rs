@@ -5,57 +5,163 @@ use std::sync::Arc;
 use edgeloom_core::fault::Fault;
 use edgeloom_core::limits::{GUEST_TEXT_MAX, HANDED_OVER_MAX};
 use edgeloom_core::units::Bytes;
+use edgeloom_core::verdict::Verdict;
+use wasmtime::component::Resource;
 use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::{request_phase, response_phase};
+use crate::budget::{self, Budget};
+use crate::direct::DirectInstance;
 use crate::exchange::{CallState, RequestSubject, ResponseSubject};
-use crate::filter::Filter;
+use crate::filter::{Filter, verdict_of};
+use crate::link::Linked;
 
 /// A live filter in a store.
 pub(crate) struct Instance {
-    pub(crate) store: Store<CallState>,
-    inner: wasmtime::component::Instance,
-    request: Option<request_phase::Guest>,
-    response: Option<response_phase::Guest>,
+    store: Store<CallState>,
+    inner: Inner,
+}
+
+enum Inner {
+    Whole {
+        instance: wasmtime::component::Instance,
+        request: Option<request_phase::Guest>,
+        response: Option<response_phase::Guest>,
+    },
+    Direct(DirectInstance),
 }
 
 impl Instance {
-    /// A new instance, configured as the image is.
+    /// A new instance, configured as the image is; its clock is running.
     pub(crate) fn fresh(filter: &Filter) -> Result<Self, Fault> {
         let state = CallState {
             filter: Arc::clone(&filter.name),
             grants: Arc::clone(&filter.grants),
             limits: Limits::new(filter.memory),
+            budget: Budget::new(filter.deadline),
             log_lines: 0,
+            guest: None,
             request: RequestSubject::default(),
             response: ResponseSubject::default(),
         };
-        let mut store = Store::new(filter.linked.pre.engine(), state);
+        let mut store = Store::new(&filter.engine, state);
         store.limiter(|state| &mut state.limits);
-        store.set_hostcall_fuel(HANDED_OVER_MAX);
+        store.epoch_deadline_callback(budget::alarm);
+        begin(&mut store);
         // Instantiation runs guest code too: `start` functions, relocations.
-        store.set_epoch_deadline(filter.ticks);
-        let inner = filter.linked.pre.instantiate(&mut store).map_err(|error| fault(&error, &store))?;
-        Ok(Self { store, inner, request: None, response: None })
+        let inner = match &filter.linked {
+            Linked::Direct(direct) => direct.instantiate(&mut store).map(Inner::Direct),
+            Linked::Whole(whole) => {
+                store.set_hostcall_fuel(HANDED_OVER_MAX);
+                let instance = whole.pre.instantiate(&mut store);
+                instance.map(|instance| Inner::Whole { instance, request: None, response: None })
+            }
+        };
+        match inner {
+            Ok(inner) => Ok(Self { store, inner }),
+            Err(error) => Err(fault(&error, &store)),
+        }
     }
 
-    pub(crate) fn request_phase(&mut self, filter: &Filter) -> Result<Option<request_phase::Guest>, Fault> {
-        if let (None, Some(indices)) = (&self.request, &filter.linked.request) {
-            let guest =
-                indices.load(&mut self.store, &self.inner).map_err(|error| fault(&error, &self.store))?;
-            self.request = Some(guest);
-        }
-        Ok(self.request.clone())
+    /// For another call: starts the clock again.
+    pub(crate) fn renew(&mut self) {
+        begin(&mut self.store);
+        self.store.data_mut().log_lines = 0;
     }
 
-    pub(crate) fn response_phase(&mut self, filter: &Filter) -> Result<Option<response_phase::Guest>, Fault> {
-        if let (None, Some(indices)) = (&self.response, &filter.linked.response) {
-            let guest =
-                indices.load(&mut self.store, &self.inner).map_err(|error| fault(&error, &self.store))?;
-            self.response = Some(guest);
-        }
-        Ok(self.response.clone())
+    /// Looks every phase up, so that one of another type than the contract's fails before any call.
+    pub(crate) fn try_out(&mut self, filter: &Filter) -> Result<(), Fault> {
+        let Self { store, inner } = self;
+        let tried = match (&filter.linked, inner) {
+            (Linked::Direct(direct), Inner::Direct(instance)) => instance.try_out(direct, store),
+            (Linked::Whole(whole), Inner::Whole { instance, .. }) => {
+                let request =
+                    whole.request.as_ref().map(|found| found.load(&mut *store, instance)).transpose();
+                let response =
+                    whole.response.as_ref().map(|found| found.load(&mut *store, instance)).transpose();
+                request.and(response.map(|_| ()))
+            }
+            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(()),
+        };
+        tried.map_err(|error| fault(&error, store))
     }
+
+    /// Shows the request to the guest; `None` where it has no request phase.
+    pub(crate) fn on_request(
+        &mut self,
+        filter: &Filter,
+        subject: &mut RequestSubject,
+        lives_on: bool,
+    ) -> Result<Option<Verdict>, Fault> {
+        std::mem::swap(&mut self.store.data_mut().request, subject);
+        let answered = self.call_request(filter, lives_on);
+        std::mem::swap(&mut self.store.data_mut().request, subject);
+        answered
+    }
+
+    fn call_request(&mut self, filter: &Filter, lives_on: bool) -> Result<Option<Verdict>, Fault> {
+        let Self { store, inner } = self;
+        match (&filter.linked, inner) {
+            (Linked::Direct(direct), Inner::Direct(instance)) => instance.on_request(direct, store, lives_on),
+            (Linked::Whole(whole), Inner::Whole { instance, request, .. }) => {
+                let Some(found) = &whole.request else { return Ok(None) };
+                if request.is_none() {
+                    let guest = found.load(&mut *store, instance).map_err(|error| fault(&error, store))?;
+                    *request = Some(guest);
+                }
+                let Some(guest) = request else { return Ok(None) };
+                match guest.call_on_request(&mut *store, Resource::new_borrow(0)) {
+                    Ok(Ok(verdict)) => verdict_of(verdict).map(Some),
+                    Ok(Err(reason)) => Err(Fault::Returned(cut(&reason, GUEST_TEXT_MAX))),
+                    Err(error) => Err(fault(&error, store)),
+                }
+            }
+            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
+        }
+    }
+
+    /// Shows the response to the guest; `None` where it has no response phase.
+    pub(crate) fn on_response(
+        &mut self,
+        filter: &Filter,
+        subject: &mut ResponseSubject,
+        memo: &[u8],
+        lives_on: bool,
+    ) -> Result<Option<()>, Fault> {
+        std::mem::swap(&mut self.store.data_mut().response, subject);
+        let done = self.call_response(filter, memo, lives_on);
+        std::mem::swap(&mut self.store.data_mut().response, subject);
+        done
+    }
+
+    fn call_response(&mut self, filter: &Filter, memo: &[u8], lives_on: bool) -> Result<Option<()>, Fault> {
+        let Self { store, inner } = self;
+        match (&filter.linked, inner) {
+            (Linked::Direct(direct), Inner::Direct(instance)) => {
+                instance.on_response(direct, store, memo, lives_on)
+            }
+            (Linked::Whole(whole), Inner::Whole { instance, response, .. }) => {
+                let Some(found) = &whole.response else { return Ok(None) };
+                if response.is_none() {
+                    let guest = found.load(&mut *store, instance).map_err(|error| fault(&error, store))?;
+                    *response = Some(guest);
+                }
+                let Some(guest) = response else { return Ok(None) };
+                match guest.call_on_response(&mut *store, Resource::new_borrow(0), memo) {
+                    Ok(Ok(())) => Ok(Some(())),
+                    Ok(Err(reason)) => Err(Fault::Returned(cut(&reason, GUEST_TEXT_MAX))),
+                    Err(error) => Err(fault(&error, store)),
+                }
+            }
+            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
+        }
+    }
+}
+
+/// Starts the clock of a call.
+fn begin(store: &mut Store<CallState>) {
+    let ticks = store.data_mut().budget.begin();
+    store.set_epoch_deadline(ticks);
 }
 
 /// What an error of Wasmtime says of the guest.
@@ -72,17 +178,17 @@ pub(crate) fn fault(error: &wasmtime::Error, store: &Store<CallState>) -> Fault 
     if reason.contains("too much data") {
         return Fault::Outgrew(format!("it handed over more than {}", Bytes(HANDED_OVER_MAX as u64)));
     }
-    Fault::Trapped(cut(reason, GUEST_TEXT_MAX))
+    Fault::Trapped(cut(&reason, GUEST_TEXT_MAX))
 }
 
 /// The beginning of a guest's text, on one line.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    let kept = text.get(..text.floor_char_boundary(max)).unwrap_or(text);
+    let mut kept = kept.replace(char::is_control, " ");
     if text.len() > max {
-        let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+        kept.push('…');
     }
-    text.replace(|c: char| c.is_control(), " ")
+    kept
 }
 
 /// What one store may hold.

@@ -54,3 +54,7 @@ impl Component {
 pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, CompileError> {
     Compiled::new(engine, bytes).map_err(|error| CompileError::Compile(format!("{error:#}")))
 }
+
+pub(crate) fn compile_core(engine: &Engine, bytes: &[u8]) -> Result<wasmtime::Module, CompileError> {
+    wasmtime::Module::new(engine, bytes).map_err(|error| CompileError::Compile(format!("{error:#}")))
+}

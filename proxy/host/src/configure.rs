@@ -4,11 +4,12 @@
 //! instance for every call that would be most of the call.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use edgeloom_core::limits::{CONFIGURE_DEADLINE, GUEST_TEXT_MAX};
+use edgeloom_core::limits::{CONFIGURE_DEADLINE, GUEST_TEXT_MAX, MEMORY_MAX};
 use edgeloom_core::units::Bytes;
 use wasmtime::component::{Component as Compiled, Instance, Lift, Linker, WasmList};
 use wasmtime::{Engine, Store, Trap};
@@ -16,13 +17,21 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::cache::Cache;
 use crate::call::{Limits, cut};
-use crate::compile::{CompileError, Component, compile};
+use crate::compile::{CompileError, Component, compile, compile_core};
+use crate::direct::core_of;
 use crate::ticker::ticks;
 
 /// A component configured once, its memory frozen: one module and one settings text.
 pub(crate) struct Image {
     pub(crate) component: Arc<Component>,
-    pub(crate) compiled: Compiled,
+    pub(crate) code: Code,
+}
+
+/// The configured guest, compiled.
+pub(crate) enum Code {
+    Component(Compiled),
+    /// Of a component that we made ourselves, the guest's own module: see [`crate::direct`].
+    Core(wasmtime::Module),
 }
 
 /// Why a module did not accept its settings.
@@ -61,14 +70,27 @@ impl Workshop {
         settings: &str,
         memory: Bytes,
     ) -> Result<Image, ConfigureError> {
-        let key: [&[u8]; 3] = [b"image", &component.module.digest.0, settings.as_bytes()];
-        if let Some(compiled) = self.cache.load(&self.serving, &key) {
-            return Ok(Image { component, compiled });
+        let key = |form: &'static [u8]| [form, &component.module.digest.0, settings.as_bytes()];
+        let (core, whole) = (key(b"core"), key(b"component"));
+        let kept = (self.cache.load(&self.serving, &core).map(Code::Core))
+            .or_else(|| self.cache.load(&self.serving, &whole).map(Code::Component));
+        if let Some(code) = kept {
+            return Ok(Image { code, component });
         }
         let frozen = self.configure(&component, settings, memory)?;
-        let compiled = compile(&self.serving, &frozen)?;
-        self.cache.store(&self.serving, &key, &compiled);
-        Ok(Image { component, compiled })
+        let code = match core_of(&frozen).filter(|_| component.module.raw) {
+            Some(module) => {
+                let module = compile_core(&self.serving, module)?;
+                self.cache.store(&self.serving, &core, &module);
+                Code::Core(module)
+            }
+            None => {
+                let compiled = compile(&self.serving, &frozen)?;
+                self.cache.store(&self.serving, &whole, &compiled);
+                Code::Component(compiled)
+            }
+        };
+        Ok(Image { code, component })
     }
 
     /// Runs `setup.configure` and returns the component with the memory it left.
@@ -85,17 +107,15 @@ impl Workshop {
         store.set_epoch_deadline(ticks(CONFIGURE_DEADLINE));
         let instance = start(&mut store, instrumented).map_err(|error| blame(&error, &store, memory))?;
         let refused = call(&mut store, &instance, settings).map_err(|error| blame(&error, &store, memory))?;
-        refused.map_err(|reason| ConfigureError::Refused(cut(reason, GUEST_TEXT_MAX)))?;
+        refused.map_err(|reason| ConfigureError::Refused(cut(&reason, GUEST_TEXT_MAX)))?;
 
-        let wizer = Wizer::new();
-        let (context, _) =
-            wizer.instrument_component(&component.module.component).map_err(|error| snapshot(&error))?;
-        let mut state = Frozen { store: &mut store, instance, error: None };
-        let frozen = now(wizer.snapshot_component(&context, &mut state)).map_err(|error| snapshot(&error))?;
-        match state.error {
-            Some(error) => Err(snapshot(&error)),
-            None => Ok(frozen),
-        }
+        // Reading its memory out may need memory itself.
+        *store.data_mut() = Limits::new(MEMORY_MAX);
+        let freeze = AssertUnwindSafe(|| freeze(component, &mut store, instance));
+        // Wizer asserts what it expects of compilers; a module may come from anywhere.
+        let frozen = catch_unwind(freeze)
+            .map_err(|_panic| ConfigureError::Snapshot("it is built in an unknown way".into()))?;
+        frozen.map_err(|error| ConfigureError::Snapshot(format!("{error:#}")))
     }
 }
 
@@ -132,12 +152,17 @@ fn blame(error: &wasmtime::Error, store: &Store<Limits>, memory: Bytes) -> Confi
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => ConfigureError::Overran,
-        Some(_) | None => ConfigureError::Trapped(cut(reason, GUEST_TEXT_MAX)),
+        Some(_) | None => ConfigureError::Trapped(cut(&reason, GUEST_TEXT_MAX)),
     }
 }
 
-fn snapshot(error: &wasmtime::Error) -> ConfigureError {
-    ConfigureError::Snapshot(format!("{error:#}"))
+/// The component, with the memory and globals of its instance as they are now.
+fn freeze(component: &Component, store: &mut Store<Limits>, instance: Instance) -> wasmtime::Result<Vec<u8>> {
+    let wizer = Wizer::new();
+    let (context, _) = wizer.instrument_component(&component.module.component)?;
+    let mut state = Frozen { store, instance, error: None };
+    let frozen = now(wizer.snapshot_component(&context, &mut state))?;
+    state.error.map_or(Ok(frozen), Err)
 }
 
 /// Wizer reads the instance's memory and globals through functions that it
@@ -154,10 +179,10 @@ impl Frozen<'_> {
         &mut self,
         interface: &str,
         name: &str,
-        keep: impl FnOnce(&Store<Limits>, R) -> T,
+        keep: impl FnOnce(R) -> T,
     ) -> T {
         match self.try_read::<R>(interface, name) {
-            Ok(found) => keep(self.store, found),
+            Ok(found) => keep(found),
             Err(error) => {
                 self.error.get_or_insert(error);
                 T::default()
@@ -182,23 +207,30 @@ impl ComponentInstanceState for Frozen<'_> {
         name: &str,
         contents: impl FnOnce(&[u8]) + Send,
     ) {
-        self.read(interface, name, |store, list: WasmList<u8>| contents(list.as_le_slice(store)));
+        // Called in any case: Wizer counts on it.
+        match self.try_read::<WasmList<u8>>(interface, name) {
+            Ok(list) => contents(list.as_le_slice(&*self.store)),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                contents(&[]);
+            }
+        }
     }
 
     async fn call_func_ret_s32(&mut self, interface: &str, name: &str) -> i32 {
-        self.read(interface, name, |_, value: i32| value)
+        self.read(interface, name, |value: i32| value)
     }
 
     async fn call_func_ret_s64(&mut self, interface: &str, name: &str) -> i64 {
-        self.read(interface, name, |_, value: i64| value)
+        self.read(interface, name, |value: i64| value)
     }
 
     async fn call_func_ret_f32(&mut self, interface: &str, name: &str) -> u32 {
-        self.read(interface, name, |_, value: f32| value.to_bits())
+        self.read(interface, name, |value: f32| value.to_bits())
     }
 
     async fn call_func_ret_f64(&mut self, interface: &str, name: &str) -> u64 {
-        self.read(interface, name, |_, value: f64| value.to_bits())
+        self.read(interface, name, |value: f64| value.to_bits())
     }
 }
 

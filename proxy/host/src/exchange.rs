@@ -14,7 +14,9 @@ use http::uri::PathAndQuery;
 use wasmtime::component::Resource;
 
 use crate::bindings::http as contract;
+use crate::budget::Budget;
 use crate::call::Limits;
+use crate::direct::Guest;
 use crate::grants::Grants;
 
 /// What a filter is shown in the request phase. Moved into the instance's
@@ -83,18 +85,33 @@ impl ResponseSubject {
 }
 
 /// Names the resource that a guest holds; what it stands for is the store's subject.
-pub(crate) enum Request {}
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub enum Request {}
 /// Names the resource that a guest holds; what it stands for is the store's subject.
-pub(crate) enum Response {}
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub enum Response {}
 
 /// What a store holds: the filter's permissions, and the subject of the call at hand.
 pub(crate) struct CallState {
     pub(crate) filter: Arc<str>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
     pub(crate) log_lines: u32,
+    /// The guest's memory, where it is driven directly.
+    pub(crate) guest: Option<Guest>,
     pub(crate) request: RequestSubject,
     pub(crate) response: ResponseSubject,
+}
+
+impl CallState {
+    /// Chooses the cluster, if the filter may.
+    pub(crate) fn route_to(&mut self, cluster: &str) -> Result<(), Refusal> {
+        let id = self.grants.cluster(cluster).ok_or(Refusal::NotGranted)?;
+        let before = self.request.cluster.replace(id);
+        self.request.cluster_before.get_or_insert(before);
+        Ok(())
+    }
 }
 
 impl contract::Host for CallState {}
@@ -158,10 +175,7 @@ impl contract::HostRequest for CallState {
     }
 
     fn route_to(&mut self, _: Resource<Request>, cluster: String) -> Answered {
-        let Some(id) = self.grants.cluster(&cluster) else { return Err(contract::Refusal::NotGranted) };
-        let before = self.request.cluster.replace(id);
-        self.request.cluster_before.get_or_insert(before);
-        Ok(())
+        Ok(CallState::route_to(self, &cluster)?)
     }
 
     fn drop(&mut self, _: Resource<Request>) -> wasmtime::Result<()> {

@@ -7,34 +7,36 @@ use std::time::Duration;
 use bytes::Bytes as Body;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::{Fault, OnFault};
-use edgeloom_core::head::final_status;
+use edgeloom_core::head::{Edit, Headers, final_status};
 use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::{Answer, Verdict};
-use wasmtime::component::Resource;
+use wasmtime::Engine;
 
-use crate::bindings::{http as contract, request_phase};
-use crate::call::{Instance, cut, fault};
+use crate::bindings::request_phase;
+use crate::call::{Instance, cut};
 use crate::configure::Image;
 use crate::exchange::{RequestSubject, ResponseSubject};
 use crate::grants::Grants;
 use crate::link::Linked;
+use crate::ticker::Ticker;
 
 /// Ready to be called, by any number of threads.
 pub struct Filter {
     pub(crate) name: Arc<str>,
     pub(crate) image: Arc<Image>,
+    pub(crate) engine: Engine,
     pub(crate) linked: Linked,
     pub(crate) grants: Arc<Grants>,
     pub(crate) deadline: Duration,
-    /// The deadline, as the engine counts.
-    pub(crate) ticks: u64,
     pub(crate) memory: Bytes,
     pub(crate) on_fault: OnFault,
     pub(crate) instances: Instances,
     pub(crate) idle: Mutex<Vec<Instance>>,
     /// Idle instances of all filters together, and how many there may be.
     pub(crate) slots: Arc<Slots>,
+    /// Deadlines are kept for as long as there is a filter to call.
+    pub(crate) _ticker: Arc<Ticker>,
 }
 
 /// How long an instance lives.
@@ -108,21 +110,13 @@ impl Filter {
     /// A fault, after which the subject is as it was before the call.
     pub fn on_request(&self, subject: &mut RequestSubject) -> Result<Verdict, Fault> {
         let mut instance = self.instance()?;
-        let Some(guest) = instance.request_phase(self)? else { return Ok(Verdict::Proceed(Vec::new())) };
-        instance.store.data_mut().request = std::mem::take(subject);
-        let answered = guest.call_on_request(&mut instance.store, Resource::new_borrow(0));
-        *subject = std::mem::take(&mut instance.store.data_mut().request);
-        let verdict = match answered {
-            Ok(Ok(verdict)) => verdict_of(verdict),
-            Ok(Err(reason)) => Err(Fault::Returned(cut(reason, GUEST_TEXT_MAX))),
-            Err(error) => Err(fault(&error, &instance.store)),
-        };
+        let verdict = instance.on_request(self, subject, self.lives_on());
         match &verdict {
             Ok(_) => subject.commit(),
             Err(_) => subject.rollback(),
         }
         self.put_back(instance, verdict.as_ref().err());
-        verdict
+        verdict.map(|verdict| verdict.unwrap_or(Verdict::Proceed(Vec::new())))
     }
 
     /// Shows the response to the filter, with the memo of its request phase.
@@ -132,21 +126,18 @@ impl Filter {
     /// A fault, after which the subject is as it was before the call.
     pub fn on_response(&self, subject: &mut ResponseSubject, memo: &[u8]) -> Result<(), Fault> {
         let mut instance = self.instance()?;
-        let Some(guest) = instance.response_phase(self)? else { return Ok(()) };
-        instance.store.data_mut().response = std::mem::take(subject);
-        let answered = guest.call_on_response(&mut instance.store, Resource::new_borrow(0), memo);
-        *subject = std::mem::take(&mut instance.store.data_mut().response);
-        let done = match answered {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err(Fault::Returned(cut(reason, GUEST_TEXT_MAX))),
-            Err(error) => Err(fault(&error, &instance.store)),
-        };
+        let done = instance.on_response(self, subject, memo, self.lives_on());
         match &done {
-            Ok(()) => subject.commit(),
+            Ok(_) => subject.commit(),
             Err(_) => subject.rollback(),
         }
         self.put_back(instance, done.as_ref().err());
-        done
+        done.map(|_| ())
+    }
+
+    /// Whether an instance may see another call.
+    fn lives_on(&self) -> bool {
+        matches!(self.instances, Instances::Reuse(_))
     }
 
     /// A warm instance where the operator allows them and one is idle, else a fresh one.
@@ -155,8 +146,7 @@ impl Filter {
             && let Some(mut warm) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
         {
             self.slots.idle.fetch_sub(1, Ordering::Relaxed);
-            warm.store.set_epoch_deadline(self.ticks);
-            warm.store.data_mut().log_lines = 0;
+            warm.renew();
             return Ok(warm);
         }
         Instance::fresh(self)
@@ -194,35 +184,41 @@ impl std::fmt::Debug for Filter {
 }
 
 /// A guest's verdict, held against the limits and the rules of HTTP.
-fn verdict_of(verdict: request_phase::Verdict) -> Result<Verdict, Fault> {
+pub(crate) fn verdict_of(verdict: request_phase::Verdict) -> Result<Verdict, Fault> {
     match verdict {
         request_phase::Verdict::Proceed(memo) if memo.len() > MEMO_MAX => Err(too_large("memo", MEMO_MAX)),
         request_phase::Verdict::Proceed(memo) => Ok(Verdict::Proceed(memo)),
-        request_phase::Verdict::Answer(answer) => answer_of(answer).map(Verdict::Answer),
+        request_phase::Verdict::Answer(given) => {
+            let lines = given.headers.iter().map(|line| Edit::Add(&line.name, &line.value));
+            answer(given.status, lines, &given.body).map(Verdict::Answer)
+        }
     }
 }
 
-fn answer_of(answer: contract::Answer) -> Result<Answer, Fault> {
-    use edgeloom_core::head::{Edit, Headers};
-
-    if answer.body.len() > ANSWER_BODY_MAX {
+/// An answer of a guest, if HTTP has such a one.
+pub(crate) fn answer<'a>(
+    status: u16,
+    lines: impl Iterator<Item = Edit<'a>>,
+    body: &[u8],
+) -> Result<Answer, Fault> {
+    if body.len() > ANSWER_BODY_MAX {
         return Err(too_large("answer's body", ANSWER_BODY_MAX));
     }
-    let status = final_status(answer.status).map_err(|_refusal| {
-        Fault::Returned(format!("the answer's status {} is not from 200 to 599", answer.status))
+    let status = final_status(status).map_err(|_refusal| {
+        Fault::Returned(format!("the answer's status {status} is not from 200 to 599"))
     })?;
     let mut headers = Headers::default();
-    for line in &answer.headers {
-        headers.edit(&Edit::Add(&line.name, &line.value)).map_err(|refusal| {
+    for (position, line) in lines.enumerate() {
+        headers.edit(&line).map_err(|refusal| {
             Fault::Returned(cut(
-                format!("the answer's header `{}` is refused: {refusal}", line.name),
+                &format!("header {} of the answer is refused: {refusal}", position + 1),
                 GUEST_TEXT_MAX,
             ))
         })?;
     }
-    Ok(Answer { status, headers: headers.into_map(), body: Body::from(answer.body) })
+    Ok(Answer { status, headers: headers.into_map(), body: Body::copy_from_slice(body) })
 }
 
-fn too_large(what: &str, limit: usize) -> Fault {
+pub(crate) fn too_large(what: &str, limit: usize) -> Fault {
     Fault::Outgrew(format!("its {what} is more than {}", Bytes(limit as u64)))
 }

@@ -4,11 +4,13 @@
 //! one in which DB-IP's tables are commonly published. Which one a file has is
 //! found by its first record.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use maxminddb::{MaxMindDbError, Reader, WithinOptions, path};
-use serde::Deserialize;
+use serde::de::{IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
 
 #[cfg(test)]
 mod tests;
@@ -103,8 +105,8 @@ impl Geo {
     }
 }
 
-impl std::fmt::Debug for Geo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Geo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asn = self.asn.as_ref().map(|asn| &asn.metadata().database_type);
         write!(f, "Geo({}, {:?}, asn {asn:?})", self.places.metadata().database_type, self.layout)
     }
@@ -162,7 +164,7 @@ fn layout(reader: &Reader<Vec<u8>>) -> Result<Option<Layout>, MaxMindDbError> {
         }
         let nested = ["country", "registered_country", "continent"]
             .into_iter()
-            .any(|key| matches!(found.decode_path::<serde::de::IgnoredAny>(&path![key]), Ok(Some(_))));
+            .any(|key| matches!(found.decode_path::<IgnoredAny>(&path![key]), Ok(Some(_))));
         Ok(nested.then_some(Layout::Nested))
     })
 }
@@ -280,8 +282,8 @@ struct Flat<'db> {
     state1: Option<&'db str>,
     city: Option<&'db str>,
     postcode: Option<&'db str>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
+    latitude: Option<Degrees>,
+    longitude: Option<Degrees>,
     timezone: Option<&'db str>,
 }
 
@@ -294,11 +296,39 @@ impl From<Flat<'_>> for Place {
             region_name: owned(record.state1),
             city: owned(record.city),
             postal_code: owned(record.postcode),
-            latitude: record.latitude,
-            longitude: record.longitude,
+            latitude: record.latitude.map(|Degrees(degrees)| degrees),
+            longitude: record.longitude.map(|Degrees(degrees)| degrees),
             time_zone: owned(record.timezone),
             ..Self::default()
         }
+    }
+}
+
+/// An angle in single or double precision: flat tables have either.
+struct Degrees(f64);
+
+impl<'de> Deserialize<'de> for Degrees {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Either)
+    }
+}
+
+struct Either;
+
+impl Visitor<'_> for Either {
+    type Value = Degrees;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("degrees")
+    }
+
+    /// To four decimals, some ten metres: what single precision holds of 180.
+    fn visit_f32<E>(self, degrees: f32) -> Result<Degrees, E> {
+        Ok(Degrees((f64::from(degrees) * 1e4).round() / 1e4))
+    }
+
+    fn visit_f64<E>(self, degrees: f64) -> Result<Degrees, E> {
+        Ok(Degrees(degrees))
     }
 }
 

@@ -12,10 +12,12 @@
 //! it does is one of the four faults of that one call.
 
 mod bindings; // the contract, as Wasmtime sees it
+mod budget; // the time that a call may take
 mod cache; // compiled components on disk
 mod call; // one call of one phase: deadline, memory, trap → fault
 mod compile; // Module → Component; kept on disk by digest and engine
 mod configure; // Component + settings → Image
+mod direct; // the fast way into a guest
 mod engine; // the one place that configures Wasmtime
 mod exchange; // the lent request and response
 mod fetch; // Source → bytes

@@ -2,11 +2,13 @@
 
 use edgeloom_core::units::Bytes;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use crate::bindings::{geo, http, log, request_phase, response_phase};
-use crate::configure::Image;
+use crate::configure::{Code, Image};
+use crate::direct::Direct;
 use crate::exchange::CallState;
+use crate::filter::Phases;
 use crate::grants::{Grants, Want};
 
 /// Why an image could not be linked with its grants.
@@ -25,7 +27,13 @@ pub enum LinkError {
 }
 
 /// The image with every import answered, and where its phases are.
-pub(crate) struct Linked {
+pub(crate) enum Linked {
+    Whole(Whole),
+    Direct(Direct),
+}
+
+/// A component, called through the component model.
+pub(crate) struct Whole {
     pub(crate) pre: InstancePre<CallState>,
     pub(crate) request: Option<request_phase::GuestIndices>,
     pub(crate) response: Option<response_phase::GuestIndices>,
@@ -36,15 +44,18 @@ pub(crate) fn link(engine: &Engine, image: &Image, grants: &Grants) -> Result<Li
     if let Some(want) = module.wants.iter().find(|want| !grants.covers(**want)) {
         return Err(LinkError::NotGranted(*want));
     }
-    let linker = linker(engine, grants).map_err(|error| mismatch(&error))?;
-    let pre = linker.instantiate_pre(&image.compiled).map_err(|error| mismatch(&error))?;
-    let request = module.phases.request.then(|| request_phase::GuestIndices::new(&pre));
-    let response = module.phases.response.then(|| response_phase::GuestIndices::new(&pre));
-    Ok(Linked {
-        request: request.transpose().map_err(|error| mismatch(&error))?,
-        response: response.transpose().map_err(|error| mismatch(&error))?,
-        pre,
-    })
+    match &image.code {
+        Code::Core(core) => Direct::link(core, grants).map(Linked::Direct),
+        Code::Component(compiled) => whole(engine, compiled, module.phases, grants).map(Linked::Whole),
+    }
+    .map_err(|error| LinkError::Mismatch(format!("{error:#}")))
+}
+
+fn whole(engine: &Engine, compiled: &Component, phases: Phases, grants: &Grants) -> wasmtime::Result<Whole> {
+    let pre = linker(engine, grants)?.instantiate_pre(compiled)?;
+    let request = phases.request.then(|| request_phase::GuestIndices::new(&pre));
+    let response = phases.response.then(|| response_phase::GuestIndices::new(&pre));
+    Ok(Whole { request: request.transpose()?, response: response.transpose()?, pre })
 }
 
 /// Only what was granted is there to be imported.
@@ -58,8 +69,4 @@ fn linker(engine: &Engine, grants: &Grants) -> wasmtime::Result<Linker<CallState
         log::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
-}
-
-fn mismatch(error: &wasmtime::Error) -> LinkError {
-    LinkError::Mismatch(format!("{error:#}"))
 }

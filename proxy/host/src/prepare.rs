@@ -21,7 +21,7 @@ use crate::filter::{Filter, Instances, Slots};
 use crate::grants::Grants;
 use crate::inspect::Inspection;
 use crate::link::{LinkError, link};
-use crate::ticker::{Ticker, ticks};
+use crate::ticker::Ticker;
 use crate::verify::{VerifyError, digest, verify};
 
 /// Prepares filters. One a process: its pool is where all instances live.
@@ -29,7 +29,9 @@ pub struct Host {
     workshop: Workshop,
     slots: Arc<Slots>,
     stages: Mutex<Stages>,
-    _tickers: [Arc<Ticker>; 2],
+    ticker: Arc<Ticker>,
+    /// Of the engine that configures.
+    _ticker: Arc<Ticker>,
 }
 
 /// What a host is made with.
@@ -107,16 +109,15 @@ impl Host {
     pub fn new(options: &HostOptions) -> Result<Self, EngineError> {
         let serving = engine::serving(options.instances_max)?;
         let configuring = engine::configuring()?;
-        let tickers = [
-            Ticker::start(&serving).map_err(EngineError::Ticker)?,
-            Ticker::start(&configuring).map_err(EngineError::Ticker)?,
-        ];
+        let ticker = Ticker::start(&serving).map_err(EngineError::Ticker)?;
+        let other = Ticker::start(&configuring).map_err(EngineError::Ticker)?;
         let slots = Slots { idle: AtomicU32::new(0), idle_max: options.instances_max / 2 };
         Ok(Self {
             workshop: Workshop { serving, configuring, cache: Cache::open(options.cache.clone()) },
             slots: Arc::new(slots),
             stages: Mutex::default(),
-            _tickers: tickers,
+            ticker,
+            _ticker: other,
         })
     }
 
@@ -163,15 +164,16 @@ impl Host {
         let filter = Arc::new(Filter {
             name: Arc::clone(&plan.name),
             image,
+            engine: self.workshop.serving.clone(),
             linked,
             grants: Arc::new(plan.grants.clone()),
             deadline: plan.deadline,
-            ticks: ticks(plan.deadline),
             memory: plan.memory,
             on_fault: plan.on_fault,
             instances: plan.instances,
             idle: Mutex::default(),
             slots: Arc::clone(&self.slots),
+            _ticker: Arc::clone(&self.ticker),
         });
         try_out(&filter)?;
         self.stages().filters.insert(Arc::clone(&plan.name), Arc::downgrade(&filter));
@@ -233,11 +235,7 @@ impl Host {
 /// Makes one instance and looks up its phases, so that what can not be
 /// instantiated, or has other types than the contract, fails before the swap.
 fn try_out(filter: &Filter) -> Result<(), LinkError> {
-    let trial = || {
-        let mut instance = Instance::fresh(filter)?;
-        instance.request_phase(filter)?;
-        instance.response_phase(filter).map(|_| ())
-    };
+    let trial = || Instance::fresh(filter)?.try_out(filter);
     trial().map_err(|fault: edgeloom_core::fault::Fault| match fault {
         edgeloom_core::fault::Fault::Outgrew(reason) => LinkError::Memory { limit: filter.memory, reason },
         other => LinkError::Mismatch(other.to_string()),

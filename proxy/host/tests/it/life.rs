@@ -92,13 +92,15 @@ fn settings_that_a_filter_refuses_are_its_own_words() {
 }
 
 #[test]
-fn a_configure_that_fails_traps_or_spins_is_told_apart() {
+fn a_configure_that_fails_traps_spins_or_calls_the_host_is_told_apart() {
     let reason = refusal(&misbehaving("configure-fails"));
     assert!(matches!(reason, Reason::Configure(ConfigureError::Refused(_))), "{reason}");
     let reason = refusal(&misbehaving("configure-traps"));
     assert!(matches!(reason, Reason::Configure(ConfigureError::Trapped(_))), "{reason}");
     let reason = refusal(&misbehaving("configure-spins"));
     assert!(matches!(reason, Reason::Configure(ConfigureError::Overran)), "{reason}");
+    let reason = refusal(&misbehaving("configure-calls"));
+    assert!(matches!(reason, Reason::Configure(ConfigureError::CalledImport(_))), "{reason}");
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn an_import_that_was_not_granted_is_named() {
 #[test]
 fn less_memory_than_a_module_starts_with_is_too_little() {
     let mut small = shipped("headers", "{}");
-    small.memory = Bytes::kib(64);
+    small.memory = Bytes::kib(32);
     let reason = refusal(&small);
     assert!(
         matches!(

@@ -15,19 +15,19 @@ use edgeloom_host::{
 use http::{HeaderMap, Method};
 
 /// The folder that `cargo xtask filters` fills.
-pub fn guests() -> PathBuf {
+pub(crate) fn guests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/filters")
 }
 
-pub fn misbehaving(name: &str) -> FilterPlan {
+pub(crate) fn misbehaving(name: &str) -> FilterPlan {
     plan(&guests().join("misbehaving").join(name).with_extension("wasm"))
 }
 
-pub fn shipped(name: &str, settings: &str) -> FilterPlan {
+pub(crate) fn shipped(name: &str, settings: &str) -> FilterPlan {
     FilterPlan { settings: settings.into(), ..plan(&guests().join(name).with_extension("wasm")) }
 }
 
-pub fn plan(path: &Path) -> FilterPlan {
+pub(crate) fn plan(path: &Path) -> FilterPlan {
     FilterPlan {
         name: "tried".into(),
         source: Source { path: path.into(), sha256: None, size_max: MODULE_MAX },
@@ -40,16 +40,16 @@ pub fn plan(path: &Path) -> FilterPlan {
     }
 }
 
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     Host::new(&HostOptions { cache: None, instances_max: 16 }).unwrap()
 }
 
-pub fn prepare(plan: &FilterPlan) -> Result<Arc<Filter>, PrepareError> {
+pub(crate) fn prepare(plan: &FilterPlan) -> Result<Arc<Filter>, PrepareError> {
     host().prepare(plan).map(|prepared| prepared.filter)
 }
 
 /// `GET /cart?x=1` of shop.example with two headers.
-pub fn request() -> RequestSubject {
+pub(crate) fn request() -> RequestSubject {
     let mut headers = HeaderMap::new();
     headers.insert("accept", "text/html".parse().unwrap());
     headers.insert("user-agent", "it".parse().unwrap());
@@ -59,7 +59,7 @@ pub fn request() -> RequestSubject {
 }
 
 /// Everything a filter could have changed, as text.
-pub fn show(subject: &RequestSubject) -> String {
+pub(crate) fn show(subject: &RequestSubject) -> String {
     format!(
         "{:?} {:?} {:?} {:?}",
         subject.head.target,
@@ -70,7 +70,7 @@ pub fn show(subject: &RequestSubject) -> String {
 }
 
 /// The fault that this filter commits at a request, which must leave no trace.
-pub fn fault(filter: &Filter) -> Fault {
+pub(crate) fn fault(filter: &Filter) -> Fault {
     let mut subject = request();
     let before = show(&subject);
     let fault = filter.on_request(&mut subject).unwrap_err();
@@ -78,7 +78,7 @@ pub fn fault(filter: &Filter) -> Fault {
     fault
 }
 
-pub fn proceeds(filter: &Filter) -> Vec<u8> {
+pub(crate) fn proceeds(filter: &Filter) -> Vec<u8> {
     match filter.on_request(&mut request()) {
         Ok(Verdict::Proceed(memo)) => memo,
         other => panic!("expected the request to proceed, got {other:?}"),

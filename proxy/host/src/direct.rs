@@ -1,0 +1,190 @@
+//! The fast way into a guest: its core module, driven without the component around it.
+//!
+//! A component made by `wit-component` is three core instances, and every value that
+//! passes its border is lifted and lowered by generic code. For the one contract we have,
+//! the same canonical ABI can be followed by hand: one core instance a call, header names
+//! and values read where they lie in the guest's memory. Half the price, fresh or warm
+//! (`benches/call.rs`).
+//!
+//! Taken only where *we* made the component, of a core module whose imports and exports
+//! are exactly those below: then it is known how the component is wired. Every other
+//! component goes the general way, with the same results (`tests/it/ways.rs`).
+//!
+//! The layouts are those of the Component Model's canonical ABI:
+//! <https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md>.
+
+mod geo;
+mod http;
+mod log;
+mod memory;
+mod module;
+mod verdict;
+
+pub(crate) use memory::Guest;
+pub(crate) use module::core_of;
+
+use edgeloom_core::fault::Fault;
+use edgeloom_core::verdict::Verdict;
+use wasmtime::{InstancePre, Linker, Module, ModuleExport, Store, TypedFunc};
+
+use crate::call::fault;
+use crate::exchange::CallState;
+use crate::grants::Grants;
+
+const ON_REQUEST: &str = "edgeloom:filter/request-phase@0.1.0#on-request";
+const ON_RESPONSE: &str = "edgeloom:filter/response-phase@0.1.0#on-response";
+
+/// A core module with every import answered, and where its exports are.
+pub(crate) struct Direct {
+    pre: InstancePre<CallState>,
+    memory: ModuleExport,
+    realloc: ModuleExport,
+    request: Option<Phase>,
+    response: Option<Phase>,
+}
+
+#[derive(Clone, Copy)]
+struct Phase {
+    call: ModuleExport,
+    /// Frees what the call returned.
+    post: Option<ModuleExport>,
+}
+
+/// A live core instance.
+pub(crate) struct DirectInstance {
+    inner: wasmtime::Instance,
+    request: Option<(TypedFunc<i32, i32>, Option<TypedFunc<i32, ()>>)>,
+    response: Option<(TypedFunc<(i32, i32, i32), i32>, Option<TypedFunc<i32, ()>>)>,
+}
+
+/// The handle that a guest is lent: there is one subject, so there is one handle.
+const LENT: i32 = 1;
+
+impl Direct {
+    /// Only what was granted is there to be imported.
+    pub(crate) fn link(module: &Module, grants: &Grants) -> wasmtime::Result<Self> {
+        let mut linker = Linker::new(module.engine());
+        http::add_to_linker(&mut linker)?;
+        if grants.geo.is_some() {
+            geo::add_to_linker(&mut linker)?;
+        }
+        if grants.log {
+            log::add_to_linker(&mut linker)?;
+        }
+        let export = |name: &str| module.get_export_index(name);
+        let needed = |name: &str| export(name).ok_or_else(|| wasmtime::Error::msg(format!("no `{name}`")));
+        let phase = |name: &str| {
+            let post = export(&format!("cabi_post_{name}"));
+            export(name).map(|call| Phase { call, post })
+        };
+        Ok(Self {
+            memory: needed("memory")?,
+            realloc: needed("cabi_realloc")?,
+            request: phase(ON_REQUEST),
+            response: phase(ON_RESPONSE),
+            pre: linker.instantiate_pre(module)?,
+        })
+    }
+
+    pub(crate) fn instantiate(&self, store: &mut Store<CallState>) -> wasmtime::Result<DirectInstance> {
+        let inner = self.pre.instantiate(&mut *store)?;
+        let absent = || wasmtime::Error::msg("an export is of another kind");
+        let memory =
+            inner.get_module_export(&mut *store, &self.memory).and_then(wasmtime::Extern::into_memory);
+        let realloc = function(&inner, store, self.realloc)?.typed(&*store)?;
+        store.data_mut().guest = Some(Guest::new(memory.ok_or_else(absent)?, realloc));
+        Ok(DirectInstance { inner, request: None, response: None })
+    }
+}
+
+fn function(
+    instance: &wasmtime::Instance,
+    store: &mut Store<CallState>,
+    export: ModuleExport,
+) -> wasmtime::Result<wasmtime::Func> {
+    instance
+        .get_module_export(&mut *store, &export)
+        .and_then(wasmtime::Extern::into_func)
+        .ok_or_else(|| wasmtime::Error::msg("an export is not a function"))
+}
+
+impl DirectInstance {
+    /// Looks the phases up, so that one of another type than the contract's fails before any call.
+    pub(crate) fn try_out(&mut self, direct: &Direct, store: &mut Store<CallState>) -> wasmtime::Result<()> {
+        self.request(direct, store)?;
+        self.response(direct, store).map(|_| ())
+    }
+
+    #[expect(clippy::type_complexity, reason = "a function and what frees its result")]
+    fn request(
+        &mut self,
+        direct: &Direct,
+        store: &mut Store<CallState>,
+    ) -> wasmtime::Result<Option<(TypedFunc<i32, i32>, Option<TypedFunc<i32, ()>>)>> {
+        if let (None, Some(phase)) = (&self.request, direct.request) {
+            let call = function(&self.inner, store, phase.call)?.typed(&*store)?;
+            self.request = Some((call, self.post(store, phase)?));
+        }
+        Ok(self.request.clone())
+    }
+
+    #[expect(clippy::type_complexity, reason = "a function and what frees its result")]
+    fn response(
+        &mut self,
+        direct: &Direct,
+        store: &mut Store<CallState>,
+    ) -> wasmtime::Result<Option<(TypedFunc<(i32, i32, i32), i32>, Option<TypedFunc<i32, ()>>)>> {
+        if let (None, Some(phase)) = (&self.response, direct.response) {
+            let call = function(&self.inner, store, phase.call)?.typed(&*store)?;
+            self.response = Some((call, self.post(store, phase)?));
+        }
+        Ok(self.response.clone())
+    }
+
+    fn post(
+        &self,
+        store: &mut Store<CallState>,
+        phase: Phase,
+    ) -> wasmtime::Result<Option<TypedFunc<i32, ()>>> {
+        phase.post.map(|post| function(&self.inner, store, post)?.typed(&*store)).transpose()
+    }
+
+    /// Calls the request phase; `None` where there is none.
+    pub(crate) fn on_request(
+        &mut self,
+        direct: &Direct,
+        store: &mut Store<CallState>,
+        lives_on: bool,
+    ) -> Result<Option<Verdict>, Fault> {
+        let Some((call, post)) = self.request(direct, store).map_err(|error| fault(&error, store))? else {
+            return Ok(None);
+        };
+        let returned = call.call(&mut *store, LENT).map_err(|error| fault(&error, store))?;
+        let verdict = verdict::request(memory::of(store), returned);
+        free(post.filter(|_| lives_on), store, returned)?;
+        verdict.map(Some)
+    }
+
+    /// Calls the response phase; `None` where there is none.
+    pub(crate) fn on_response(
+        &mut self,
+        direct: &Direct,
+        store: &mut Store<CallState>,
+        memo: &[u8],
+        lives_on: bool,
+    ) -> Result<Option<()>, Fault> {
+        let Some((call, post)) = self.response(direct, store).map_err(|error| fault(&error, store))? else {
+            return Ok(None);
+        };
+        let (at, length) = memory::give(&mut *store, memo).map_err(|error| fault(&error, store))?;
+        let returned = call.call(&mut *store, (LENT, at, length)).map_err(|error| fault(&error, store))?;
+        let done = verdict::response(memory::of(store), returned);
+        free(post.filter(|_| lives_on), store, returned)?;
+        done.map(Some)
+    }
+}
+
+/// Lets the guest free what it returned; one that ends with the call need not.
+fn free(post: Option<TypedFunc<i32, ()>>, store: &mut Store<CallState>, returned: i32) -> Result<(), Fault> {
+    post.map_or(Ok(()), |post| post.call(&mut *store, returned)).map_err(|error| fault(&error, store))
+}

@@ -1,0 +1,146 @@
+//! What lies in a guest's memory. Every address comes from the guest: none is believed.
+
+use wasmtime::{AsContextMut, Caller, Memory, Store, TypedFunc};
+
+use crate::exchange::CallState;
+
+/// Where a guest's values are, and how it makes room for ours.
+#[derive(Clone)]
+pub(crate) struct Guest {
+    memory: Memory,
+    /// `cabi_realloc(old, old size, alignment, new size)`.
+    realloc: TypedFunc<(i32, i32, i32, i32), i32>,
+}
+
+impl Guest {
+    pub(crate) fn new(memory: Memory, realloc: TypedFunc<(i32, i32, i32, i32), i32>) -> Self {
+        Self { memory, realloc }
+    }
+}
+
+/// Why a guest's value could not be read or written: it trapped, as a component would.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lie {
+    #[error("an address outside its memory")]
+    Outside,
+    #[error("a text that is not UTF-8")]
+    NotText,
+    #[error("a value that its type does not have")]
+    NoSuchCase,
+    #[error("a host call before there is a memory")]
+    TooEarly,
+}
+
+/// The guest's memory, and the state beside it.
+pub(super) fn parts<'c>(
+    caller: &'c mut Caller<'_, CallState>,
+) -> wasmtime::Result<(View<'c>, &'c mut CallState)> {
+    let memory = caller.data().guest.as_ref().ok_or(Lie::TooEarly)?.memory;
+    let (bytes, state) = memory.data_and_store_mut(caller);
+    Ok((View(bytes), state))
+}
+
+/// The guest's memory after a call; empty where there is no guest.
+pub(super) fn of(store: &Store<CallState>) -> View<'_> {
+    View(store.data().guest.as_ref().map_or(&[], |guest| guest.memory.data(store)))
+}
+
+/// Puts these bytes into the guest's memory: their address and length.
+pub(super) fn give(
+    mut store: impl AsContextMut<Data = CallState>,
+    bytes: &[u8],
+) -> wasmtime::Result<(i32, i32)> {
+    let length = i32::try_from(bytes.len())?;
+    if bytes.is_empty() {
+        return Ok((1, 0));
+    }
+    let at = room(&mut store, 1, length)?;
+    write(&mut store, at, bytes)?;
+    Ok((at, length))
+}
+
+/// Makes room in the guest's memory.
+pub(super) fn room(
+    mut store: impl AsContextMut<Data = CallState>,
+    alignment: i32,
+    length: i32,
+) -> wasmtime::Result<i32> {
+    let guest = store.as_context_mut().data().guest.clone().ok_or(Lie::TooEarly)?;
+    guest.realloc.call(&mut store, (0, 0, alignment, length))
+}
+
+/// Writes into the guest's memory, where it asked for it or made room.
+pub(super) fn write(
+    mut store: impl AsContextMut<Data = CallState>,
+    at: i32,
+    bytes: &[u8],
+) -> wasmtime::Result<()> {
+    let mut context = store.as_context_mut();
+    let memory = context.data().guest.as_ref().ok_or(Lie::TooEarly)?.memory;
+    let start = address(at);
+    let end = start.checked_add(bytes.len()).ok_or(Lie::Outside)?;
+    memory.data_mut(&mut context).get_mut(start..end).ok_or(Lie::Outside)?.copy_from_slice(bytes);
+    Ok(())
+}
+
+/// A guest's memory, to read in.
+#[derive(Clone, Copy)]
+pub(super) struct View<'m>(&'m [u8]);
+
+impl<'m> View<'m> {
+    pub(super) fn bytes(self, at: i32, length: i32) -> Result<&'m [u8], Lie> {
+        let start = address(at);
+        let end = start.checked_add(address(length)).ok_or(Lie::Outside)?;
+        self.0.get(start..end).ok_or(Lie::Outside)
+    }
+
+    pub(super) fn text(self, at: i32, length: i32) -> Result<&'m str, Lie> {
+        std::str::from_utf8(self.bytes(at, length)?).map_err(|_invalid| Lie::NotText)
+    }
+
+    pub(super) fn byte(self, at: i32) -> Result<u8, Lie> {
+        self.0.get(address(at)).copied().ok_or(Lie::Outside)
+    }
+
+    pub(super) fn half(self, at: i32) -> Result<u16, Lie> {
+        let bytes = self.bytes(at, 2)?.first_chunk().ok_or(Lie::Outside)?;
+        Ok(u16::from_le_bytes(*bytes))
+    }
+
+    pub(super) fn word(self, at: i32) -> Result<i32, Lie> {
+        let bytes = self.bytes(at, 4)?.first_chunk().ok_or(Lie::Outside)?;
+        Ok(i32::from_le_bytes(*bytes))
+    }
+
+    /// The bytes of a list whose address and length lie here.
+    pub(super) fn list(self, at: i32) -> Result<&'m [u8], Lie> {
+        self.bytes(self.word(at)?, self.word(after(at, 4))?)
+    }
+
+    /// The text whose address and length lie here.
+    pub(super) fn string(self, at: i32) -> Result<&'m str, Lie> {
+        self.text(self.word(at)?, self.word(after(at, 4))?)
+    }
+
+    /// The addresses of the elements of a list, all of which lie inside.
+    pub(super) fn elements(
+        self,
+        at: i32,
+        count: i32,
+        size: i32,
+    ) -> Result<impl Iterator<Item = i32> + Clone, Lie> {
+        let length = count.checked_mul(size).filter(|_| count >= 0).ok_or(Lie::Outside)?;
+        self.bytes(at, length)?;
+        Ok((0..count).map(move |position| after(at, position.wrapping_mul(size))))
+    }
+}
+
+/// A field of a value; it may lie outside, and is then found to.
+pub(super) fn after(at: i32, offset: i32) -> i32 {
+    at.wrapping_add(offset)
+}
+
+/// An address of a 32-bit memory: WebAssembly has no negative ones.
+fn address(at: i32) -> usize {
+    at.cast_unsigned() as usize
+}
