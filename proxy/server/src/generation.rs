@@ -1,0 +1,195 @@
+//! Everything built from one accepted configuration: immutable, numbered, published by one store.
+
+mod build;
+mod drain;
+mod keep;
+mod watch;
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use edgeloom_core::client::Trust;
+use edgeloom_core::condition::Condition;
+use edgeloom_core::digest::Digest;
+use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
+use edgeloom_core::route::RouteTable;
+use edgeloom_host::{Filter, Phases};
+use jiff::Timestamp;
+use pingora_core::upstreams::peer::HttpPeer;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub(crate) use build::{Attempt, Builder, Draft, Refused, sentence};
+pub(crate) use drain::{Obituary, bury, ended};
+pub(crate) use keep::{Keeper, Trigger, listeners};
+pub(crate) use watch::{Seen, watch as watch_files};
+
+use crate::metrics::{ClusterMetrics, FilterMetrics, RouteMetrics};
+
+/// What one exchange sees, from its first byte to its log line.
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    /// Of the configuration as it is meant: comments and order of keys do not count.
+    pub(crate) digest: Digest,
+    pub(crate) time: Timestamp,
+    pub(crate) born: Instant,
+    pub(crate) table: RouteTable,
+    routes: Box<[Route]>,
+    clusters: Box<[Cluster]>,
+    pub(crate) filters: Box<[Loaded]>,
+    /// By the position of the listener.
+    trust: Box<[Trust]>,
+    nobody: Trust,
+    geo: Option<build::OpenGeo>,
+    exchanges: AtomicUsize,
+    obituaries: UnboundedSender<Obituary>,
+}
+
+/// A route with everything that an exchange on it needs, looked up.
+pub(crate) struct Route {
+    pub(crate) name: Box<str>,
+    pub(crate) chain: Box<[Link]>,
+    pub(crate) cluster: ClusterId,
+    pub(crate) metrics: Arc<RouteMetrics>,
+}
+
+/// A filter in a chain.
+pub(crate) struct Link {
+    pub(crate) filter: FilterId,
+    pub(crate) when: Condition,
+    /// There is no condition to be looked at.
+    pub(crate) always: bool,
+}
+
+/// A filter that can be called.
+pub(crate) struct Loaded {
+    pub(crate) filter: Arc<Filter>,
+    pub(crate) phases: Phases,
+    pub(crate) metrics: Arc<FilterMetrics>,
+    /// The name of its module, and its grants as the configuration writes them.
+    pub(crate) module: Box<str>,
+    pub(crate) grants: Box<[Box<str>]>,
+}
+
+/// Who can answer.
+pub(crate) struct Cluster {
+    pub(crate) name: Box<str>,
+    pub(crate) endpoints: edgeloom_core::cluster::Cluster,
+    /// What Pingora wants to know of each endpoint, by position.
+    pub(crate) peers: Box<[HttpPeer]>,
+    pub(crate) retries: u8,
+    pub(crate) turn: AtomicU64,
+    pub(crate) metrics: Arc<ClusterMetrics>,
+}
+
+impl Generation {
+    pub(crate) fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.get(id.index())
+    }
+
+    pub(crate) fn cluster(&self, id: ClusterId) -> Option<&Cluster> {
+        self.clusters.get(id.index())
+    }
+
+    pub(crate) fn filter(&self, id: FilterId) -> Option<&Loaded> {
+        self.filters.get(id.index())
+    }
+
+    pub(crate) fn occupied(&self) -> Occupied {
+        Occupied { number: self.number, exchanges: self.exchanges.load(Ordering::Acquire) }
+    }
+
+    pub(crate) fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
+    pub(crate) fn clusters(&self) -> usize {
+        self.clusters.len()
+    }
+
+    pub(crate) fn trust(&self, listener: usize) -> &Trust {
+        self.trust.get(listener).unwrap_or(&self.nobody)
+    }
+}
+
+impl Drop for Generation {
+    /// The last exchange has ended, on a worker that has others to serve: what
+    /// is dear to take down is taken down elsewhere.
+    fn drop(&mut self) {
+        let filters = std::mem::take(&mut self.filters);
+        let geo = self.geo.take();
+        // Nobody listens any more when the process ends.
+        let _ = self.obituaries.send(Obituary { number: self.number, filters, geo });
+    }
+}
+
+/// The running generation, and those before it that still have exchanges.
+pub(crate) struct Generations {
+    current: ArcSwap<Generation>,
+    earlier: Mutex<Vec<Weak<Generation>>>,
+}
+
+/// A generation, held by one exchange.
+pub(crate) struct Lease(Arc<Generation>);
+
+/// A generation and how many exchanges it has.
+pub(crate) struct Occupied {
+    pub(crate) number: u64,
+    pub(crate) exchanges: usize,
+}
+
+impl Generations {
+    pub(crate) fn new(first: Generation) -> Self {
+        Self { current: ArcSwap::from_pointee(first), earlier: Mutex::default() }
+    }
+
+    /// The running generation, for an exchange that begins: it asks no second time.
+    pub(crate) fn begin(&self) -> Lease {
+        let generation = self.current();
+        generation.exchanges.fetch_add(1, Ordering::AcqRel);
+        Lease(generation)
+    }
+
+    /// The running generation, for those who look at it.
+    pub(crate) fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Publishes the next generation: every exchange that begins from now on sees it.
+    pub(crate) fn publish(&self, next: Arc<Generation>) {
+        let old = self.current.swap(next);
+        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.retain(|generation| generation.strong_count() > 0);
+        earlier.push(Arc::downgrade(&old));
+    }
+
+    /// The earlier generations that still have exchanges, oldest first.
+    pub(crate) fn draining(&self) -> Vec<Occupied> {
+        let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        let living = earlier.iter().filter_map(Weak::upgrade);
+        living.map(|generation| generation.occupied()).filter(|occupied| occupied.exchanges > 0).collect()
+    }
+
+    /// How many exchanges have begun and not ended, in all generations.
+    pub(crate) fn open(&self) -> usize {
+        let draining = self.draining();
+        let running = self.current().occupied();
+        running.exchanges + draining.iter().map(|occupied| occupied.exchanges).sum::<usize>()
+    }
+}
+
+impl Deref for Lease {
+    type Target = Generation;
+
+    fn deref(&self) -> &Generation {
+        &self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.exchanges.fetch_sub(1, Ordering::AcqRel);
+    }
+}

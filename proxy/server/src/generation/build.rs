@@ -1,0 +1,314 @@
+//! From a configuration to a generation. Blocks: compiles, reads databases.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::time::Instant;
+
+use edgeloom_config::{Config, GeoSource, Place, Report};
+use edgeloom_core::client::Trust;
+use edgeloom_core::digest::Digest;
+use edgeloom_core::route::RouteTable;
+use edgeloom_host::geo::GeoError;
+use edgeloom_host::{FilterPlan, Geo, Grants, Host, Instances, PrepareError, Source};
+use jiff::Timestamp;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::watch::{Seen, Stamp};
+use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
+use crate::metrics::Metrics;
+
+/// Builds generations: everything that stays the same from one to the next.
+#[derive(Clone)]
+pub(crate) struct Builder {
+    pub(crate) path: PathBuf,
+    pub(crate) host: Arc<Host>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) obituaries: UnboundedSender<Obituary>,
+}
+
+/// A generation that was built, or why not, and which files were looked at for it.
+pub(crate) struct Attempt {
+    pub(crate) seen: Seen,
+    pub(crate) drafted: Result<Draft, Refused>,
+}
+
+/// All that is dear to make of a generation; it has no number yet.
+pub(crate) struct Draft {
+    pub(crate) config: Config,
+    pub(super) digest: Digest,
+    filters: Vec<Loaded>,
+    geo: Option<OpenGeo>,
+    /// How many filters were compiled or configured for it.
+    pub(crate) made: usize,
+}
+
+/// A geo database, and what its files were when it was read.
+#[derive(Clone)]
+pub(crate) struct OpenGeo {
+    files: Vec<(PathBuf, Option<Stamp>)>,
+    geo: Arc<Geo>,
+}
+
+/// Why a configuration is no generation. Nothing has changed then.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Config(Report),
+    Geo(GeoError),
+    Filters(Vec<FilterRefused>),
+}
+
+/// A filter that could not be prepared.
+#[derive(Debug)]
+pub(crate) struct FilterRefused {
+    name: String,
+    place: Place,
+    error: PrepareError,
+}
+
+impl Builder {
+    /// Reads the configuration and makes all that it needs, reusing what `running` has.
+    pub(crate) fn attempt(&self, running: Option<&Generation>) -> Attempt {
+        // A file that changes while it is read must not look unchanged afterwards.
+        let mut seen = Seen::from([stamped(&self.path)]);
+        let drafted = edgeloom_config::load(&self.path).map_err(Refused::Config).and_then(|config| {
+            seen.extend(files(&config).map(stamped));
+            self.draft(config, running)
+        });
+        Attempt { seen, drafted }
+    }
+
+    fn draft(&self, config: Config, running: Option<&Generation>) -> Result<Draft, Refused> {
+        let geo =
+            config.geo.as_ref().map(|source| open(source, running)).transpose().map_err(Refused::Geo)?;
+        let mut filters = Vec::with_capacity(config.filters.len());
+        let mut refused = Vec::new();
+        let mut made = 0;
+        for filter in &config.filters {
+            match self.load(filter, &config, geo.as_ref()) {
+                Ok((loaded, reused)) => {
+                    filters.push(loaded);
+                    made += usize::from(!reused);
+                }
+                Err(error) => {
+                    refused.push(FilterRefused {
+                        name: filter.name.clone(),
+                        place: filter.place.clone(),
+                        error,
+                    });
+                }
+            }
+        }
+        if !refused.is_empty() {
+            return Err(Refused::Filters(refused));
+        }
+        let digest = Digest(Sha256::digest(edgeloom_config::explain(&config)).into());
+        Ok(Draft { config, digest, filters, geo, made })
+    }
+
+    fn load(
+        &self,
+        filter: &edgeloom_config::Filter,
+        config: &Config,
+        geo: Option<&OpenGeo>,
+    ) -> Result<(Loaded, bool), PrepareError> {
+        let module = config.modules.get(filter.module);
+        let name_of = |id: &edgeloom_core::ids::ClusterId| {
+            config.clusters.get(id.index()).map(|cluster| (cluster.name.as_str().into(), *id))
+        };
+        let grants = Grants {
+            geo: geo.filter(|_| filter.grants.geo).map(|open| Arc::clone(&open.geo)),
+            log: filter.grants.log,
+            clusters: filter.grants.clusters.iter().filter_map(name_of).collect(),
+        };
+        let named = grant_names(&grants);
+        let plan = FilterPlan {
+            name: filter.name.as_str().into(),
+            source: Source {
+                path: module.map(|module| module.path.clone()).unwrap_or_default(),
+                sha256: module.and_then(|module| module.sha256),
+                size_max: module.map_or(edgeloom_core::limits::MODULE_MAX, |module| module.size_max),
+            },
+            settings: filter.settings.to_string(),
+            grants,
+            deadline: filter.deadline,
+            memory: filter.memory,
+            on_fault: filter.on_fault,
+            instances: match filter.instances {
+                edgeloom_config::Instances::Fresh => Instances::Fresh,
+                edgeloom_config::Instances::Reuse(most) => Instances::Reuse(most),
+            },
+        };
+        let prepared = self.host.prepare(&plan)?;
+        let loaded = Loaded {
+            phases: prepared.filter.phases(),
+            metrics: self.metrics.filter(&filter.name),
+            module: module.map_or_else(Box::default, |module| module.name.as_str().into()),
+            grants: named,
+            filter: prepared.filter,
+        };
+        Ok((loaded, prepared.reused))
+    }
+
+    /// Makes a draft the generation of that number. `listeners` are those the process was started with.
+    pub(crate) fn generation(
+        &self,
+        number: u64,
+        draft: Draft,
+        listeners: &[SocketAddr],
+        running: Option<&Generation>,
+    ) -> Generation {
+        let Draft { config, digest, filters, geo, made: _ } = draft;
+        let trust = |(position, bind): (usize, &SocketAddr)| {
+            // Several may ask for any free port, so the position counts first.
+            let same = |listener: &&edgeloom_config::Listener| listener.bind == *bind;
+            let there = config.listeners.get(position).filter(same);
+            let wanted = there.or_else(|| config.listeners.iter().find(same));
+            // A listener that was taken out of the file goes on as it was until the restart.
+            let unchanged = || running.map(|running| running.trust(position).clone()).unwrap_or_default();
+            wanted.map_or_else(unchanged, |listener| Trust::new(listener.trust.clone(), listener.forwarded))
+        };
+        let table = RouteTable::new(config.routes.iter().map(|route| route.when.clone()).collect());
+        Generation {
+            number,
+            digest,
+            time: Timestamp::now(),
+            born: Instant::now(),
+            table,
+            trust: listeners.iter().enumerate().map(trust).collect(),
+            nobody: Trust::default(),
+            routes: config.routes.into_iter().map(|route| self.route(route)).collect(),
+            clusters: config.clusters.into_iter().map(|cluster| self.cluster(cluster)).collect(),
+            filters: filters.into(),
+            geo,
+            exchanges: AtomicUsize::new(0),
+            obituaries: self.obituaries.clone(),
+        }
+    }
+
+    fn route(&self, route: edgeloom_config::Route) -> Route {
+        let link = |link: edgeloom_config::Link| Link {
+            filter: link.filter,
+            always: link.when.is_always(),
+            when: link.when,
+        };
+        Route {
+            metrics: self.metrics.route(&route.name),
+            name: route.name.into(),
+            chain: route.chain.into_iter().map(link).collect(),
+            cluster: route.cluster,
+        }
+    }
+
+    fn cluster(&self, cluster: edgeloom_config::Cluster) -> Cluster {
+        let peer = |endpoint: &edgeloom_core::cluster::Endpoint| {
+            let mut peer = HttpPeer::new(endpoint.address, false, String::new());
+            let options = &mut peer.options;
+            options.connection_timeout = Some(cluster.timeouts.connect);
+            options.total_connection_timeout = Some(cluster.timeouts.connect);
+            options.read_timeout = Some(cluster.timeouts.read);
+            options.write_timeout = Some(cluster.timeouts.write);
+            options.idle_timeout = Some(cluster.timeouts.idle);
+            // Pingora 0.9.1 may end an upgraded tunnel as soon as it is open.
+            options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+            peer
+        };
+        Cluster {
+            metrics: self.metrics.cluster(&cluster.name),
+            peers: cluster.endpoints.iter().map(peer).collect(),
+            endpoints: edgeloom_core::cluster::Cluster::new(cluster.endpoints),
+            name: cluster.name.into(),
+            retries: cluster.retries,
+            // Swaps must not send every first exchange to the same endpoint.
+            turn: AtomicU64::new(fastrand::u64(..)),
+        }
+    }
+}
+
+impl Draft {
+    /// Whether a generation of this would be the running one over again.
+    pub(super) fn is(&self, running: &Generation) -> bool {
+        let same_filters =
+            self.filters.iter().zip(&running.filters).all(|(a, b)| Arc::ptr_eq(&a.filter, &b.filter));
+        let same_geo = match (&self.geo, &running.geo) {
+            (Some(new), Some(old)) => Arc::ptr_eq(&new.geo, &old.geo),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.digest == running.digest
+            && self.filters.len() == running.filters.len()
+            && same_filters
+            && same_geo
+    }
+
+    pub(crate) fn filters(&self) -> usize {
+        self.filters.len()
+    }
+}
+
+/// The running generation's database where its files are the same, else a new one.
+fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, GeoError> {
+    let files: Vec<_> = geo_files(source).map(stamped).collect();
+    if let Some(open) = running.and_then(|running| running.geo.as_ref()).filter(|open| open.files == files) {
+        return Ok(open.clone());
+    }
+    let geo = Geo::open(&source.database, source.asn.as_deref())?;
+    Ok(OpenGeo { files, geo: Arc::new(geo) })
+}
+
+/// Every file that a configuration names and that is read for it.
+fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    config.modules.iter().map(|module| &module.path).chain(config.geo.iter().flat_map(geo_files))
+}
+
+fn geo_files(source: &GeoSource) -> impl Iterator<Item = &PathBuf> {
+    [&source.database].into_iter().chain(&source.asn)
+}
+
+fn stamped(path: impl AsRef<Path>) -> (PathBuf, Option<Stamp>) {
+    (path.as_ref().to_owned(), Stamp::of(path.as_ref()))
+}
+
+fn grant_names(grants: &Grants) -> Box<[Box<str>]> {
+    let clusters = grants.clusters.iter().map(|(name, _)| format!("cluster:{name}").into());
+    let plain = [("geo", grants.geo.is_some()), ("log", grants.log)];
+    let plain = plain.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name.into());
+    plain.chain(clusters).collect()
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(report) => write!(f, "{report}"),
+            Self::Geo(error) => f.write_str(&sentence(error)),
+            Self::Filters(refused) => {
+                for (n, FilterRefused { name, place, error }) in refused.iter().enumerate() {
+                    let line = if n == 0 { "" } else { "\n" };
+                    write!(f, "{line}{place}: filter `{name}`: {}", sentence(error))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Error for Refused {}
+
+/// An error with its sources, in one line; some errors repeat their source's words.
+pub(crate) fn sentence(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}

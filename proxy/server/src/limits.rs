@@ -1,0 +1,81 @@
+//! Every bound of the server, with its reason. What filters may leave is bounded in `edgeloom_core::limits`.
+
+use std::time::Duration;
+
+use edgeloom_core::limits::HEAD_BYTES_MAX;
+
+/// The most header bytes that a client may send.
+///
+/// What filters may leave is bounded by [`HEAD_BYTES_MAX`]: a quarter of that
+/// is kept for them and for our own headers, so that no client can send a head
+/// so large that a filter's edits are refused.
+pub(crate) const REQUEST_HEAD_BYTES_MAX: usize = HEAD_BYTES_MAX / 4 * 3;
+
+/// The most header lines that a client may send; nginx and Apache refuse above 100.
+pub(crate) const REQUEST_HEAD_LINES_MAX: usize = 100;
+
+/// The longest path and query that a client may send: as long as what filters may set.
+pub(crate) const REQUEST_TARGET_MAX: usize = edgeloom_core::limits::TARGET_MAX;
+
+/// How long a client may take from the first byte of a head to its last. Pingora only bounds each single read.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a client's connection may lie idle between two exchanges. Browsers give up after about as long.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// How long a client may send nothing of a body that it owes, or take nothing of one that it asked for.
+pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long is waited for the rest of a body that nobody wants, to keep the connection usable.
+pub(crate) const DRAIN_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The most connections from clients at one time, over all listeners. One costs about 25 KiB.
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
+
+/// What is read from a client at once. Heads and most bodies fit; Pingora's 64 KiB would be what an idle connection costs.
+pub(crate) const READ_BUFFER: usize = 16 * 1024;
+
+/// What is gathered before it is written to a client: a head and a small body go out in one packet train.
+pub(crate) const WRITE_BUFFER: usize = 8 * 1024;
+
+/// The most idle connections to endpoints that are kept, over all clusters, for each listener.
+pub(crate) const UPSTREAM_IDLE_MAX: usize = 1024;
+
+/// The most tries of one exchange: the first, and as many retries as a cluster may be configured with.
+pub(crate) const TRIES_MAX: usize = 6;
+
+/// The longest `x-request-id` that is taken over from a trusted peer. UUIDs have 36 characters, trace identifiers up to 55.
+pub(crate) const REQUEST_ID_MAX: usize = 128;
+
+/// The most access-log lines that wait to be written; more are dropped and counted.
+pub(crate) const LOG_LINES_MAX: usize = 8192;
+
+/// The most bytes of a client's text (a path, a user agent) in a log line.
+pub(crate) const LOG_TEXT_MAX: usize = 2048;
+
+/// How long log lines wait for company while there is traffic, so that one write carries many.
+pub(crate) const LOG_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the log may take to be written out at the end.
+pub(crate) const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the files must be left alone before a change is looked at: editors and `cp` write in several steps.
+pub(crate) const WATCH_QUIET: Duration = Duration::from_millis(50);
+
+/// When a change is looked at even though files go on changing.
+pub(crate) const WATCH_PATIENCE: Duration = Duration::from_millis(150);
+
+/// The most links from one file to the next that are followed to find the folders to watch, as the kernel does.
+pub(crate) const LINKS_MAX: usize = 40;
+
+/// The most reloads that wait for the one that is being built; they are all answered by the next one.
+pub(crate) const RELOADS_WAITING_MAX: usize = 64;
+
+/// The most connections to the admin listener: one operator, a few scrapers and probes.
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// How often a shutdown looks whether the last exchange has ended.
+pub(crate) const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// How long connections may take to close once the last exchange has ended.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);

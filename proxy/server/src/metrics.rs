@@ -1,0 +1,199 @@
+//! What is counted, and under which names.
+//!
+//! A generation looks its counters up once, while it is built; requests only
+//! add. Counters live as long as a generation that names them: routes and
+//! filters that were taken out of the configuration do not pile up.
+
+mod histogram;
+mod scrape;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use edgeloom_core::fault::FaultKind;
+use http::StatusCode;
+
+pub(crate) use histogram::Histogram;
+pub(crate) use scrape::Scrape;
+
+/// Every counter of the process.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    routes: Named<RouteMetrics>,
+    filters: Named<FilterMetrics>,
+    clusters: Named<ClusterMetrics>,
+    /// Exchanges that no route was found for, or that were refused before.
+    pub(crate) unrouted: Arc<RouteMetrics>,
+    pub(crate) swaps: Counter,
+    pub(crate) swaps_refused: Counter,
+}
+
+/// Counters by the name of what they count.
+type Named<T> = Mutex<HashMap<Box<str>, Weak<T>>>;
+
+#[derive(Debug)]
+pub(crate) struct RouteMetrics {
+    name: Box<str>,
+    /// By class: 1xx to 5xx; the first also counts what was never answered.
+    exchanges: [Counter; 5],
+    pub(crate) duration: Histogram,
+    /// In filters, over both phases.
+    pub(crate) chain: Histogram,
+}
+
+#[derive(Debug)]
+pub(crate) struct FilterMetrics {
+    name: Box<str>,
+    pub(crate) request: PhaseMetrics,
+    pub(crate) response: PhaseMetrics,
+    pub(crate) answers: Counter,
+}
+
+#[derive(Debug)]
+pub(crate) struct PhaseMetrics {
+    pub(crate) calls: Histogram,
+    faults: [Counter; FaultKind::ALL.len()],
+}
+
+#[derive(Debug)]
+pub(crate) struct ClusterMetrics {
+    name: Box<str>,
+    pub(crate) connect_failures: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            routes: Named::default(),
+            filters: Named::default(),
+            clusters: Named::default(),
+            unrouted: Arc::new(RouteMetrics::new("")),
+            swaps: Counter::default(),
+            swaps_refused: Counter::default(),
+        }
+    }
+
+    pub(crate) fn route(&self, name: &str) -> Arc<RouteMetrics> {
+        of(&self.routes, name, RouteMetrics::new)
+    }
+
+    pub(crate) fn filter(&self, name: &str) -> Arc<FilterMetrics> {
+        of(&self.filters, name, FilterMetrics::new)
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Arc<ClusterMetrics> {
+        of(&self.clusters, name, ClusterMetrics::new)
+    }
+}
+
+/// The counters of that name; new ones if no generation has any.
+fn of<T>(named: &Named<T>, name: &str, make: impl FnOnce(&str) -> T) -> Arc<T> {
+    let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = named.get(name).and_then(Weak::upgrade) {
+        return known;
+    }
+    let fresh = Arc::new(make(name));
+    named.insert(name.into(), Arc::downgrade(&fresh));
+    fresh
+}
+
+/// All that some generation still names, by name.
+fn living<T>(named: &Named<T>, name: impl Fn(&T) -> &str) -> Vec<Arc<T>> {
+    let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+    named.retain(|_, counters| counters.strong_count() > 0);
+    let mut living: Vec<_> = named.values().filter_map(Weak::upgrade).collect();
+    living.sort_by(|a, b| name(a).cmp(name(b)));
+    living
+}
+
+impl RouteMetrics {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            exchanges: Default::default(),
+            duration: Histogram::new(histogram::EXCHANGE),
+            chain: Histogram::new(histogram::CALL),
+        }
+    }
+
+    /// Counts an exchange by the status that the client got, if it got one.
+    pub(crate) fn count(&self, status: Option<StatusCode>) {
+        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100).saturating_sub(1));
+        if let Some(counter) = self.exchanges.get(class) {
+            counter.add();
+        }
+    }
+}
+
+impl FilterMetrics {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            request: PhaseMetrics::new(),
+            response: PhaseMetrics::new(),
+            answers: Counter::default(),
+        }
+    }
+}
+
+impl PhaseMetrics {
+    fn new() -> Self {
+        Self { calls: Histogram::new(histogram::CALL), faults: Default::default() }
+    }
+
+    pub(crate) fn fault(&self, kind: FaultKind) {
+        if let Some(counter) =
+            FaultKind::ALL.iter().position(|known| *known == kind).and_then(|at| self.faults.get(at))
+        {
+            counter.add();
+        }
+    }
+}
+
+impl ClusterMetrics {
+    fn new(name: &str) -> Self {
+        Self { name: name.into(), connect_failures: Counter::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_outlive_a_generation_but_not_the_last_that_names_them() {
+        let metrics = Metrics::new();
+        let old = metrics.route("shop");
+        old.count(Some(StatusCode::OK));
+        let new = metrics.route("shop");
+        drop(old);
+        assert_eq!(new.exchanges[1].get(), 1);
+        drop(new);
+        assert!(living(&metrics.routes, |route| &route.name).is_empty());
+        assert_eq!(metrics.route("shop").exchanges[1].get(), 0);
+    }
+
+    #[test]
+    fn every_status_has_a_class() {
+        let route = RouteMetrics::new("x");
+        for status in [101, 200, 304, 404, 502] {
+            route.count(StatusCode::from_u16(status).ok());
+        }
+        route.count(None);
+        assert_eq!(route.exchanges.each_ref().map(Counter::get), [2, 1, 1, 1, 1]);
+    }
+}

@@ -1,0 +1,210 @@
+//! The counters as Prometheus reads them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use edgeloom_core::fault::FaultKind;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{FilterMetrics, Metrics, PhaseMetrics, RouteMetrics, living};
+
+/// One look at everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Scrape {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) generation: u64,
+    pub(crate) draining: u64,
+    pub(crate) exchanges_open: u64,
+    pub(crate) connections_open: u64,
+    pub(crate) log_lines_dropped: u64,
+}
+
+impl Scrape {
+    /// As OpenMetrics text.
+    pub(crate) fn into_text(self) -> String {
+        let mut registry = Registry::with_prefix("edgeloom");
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        // Writing into a string can not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let gauges = [
+            ("generation", "The number of the running generation", self.generation),
+            ("generations_draining", "Earlier generations that still have exchanges", self.draining),
+            ("exchanges_open", "Exchanges that have begun and not ended", self.exchanges_open),
+            ("connections_open", "Connections from clients", self.connections_open),
+        ];
+        for (name, help, value) in gauges {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn counters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Attempts to publish a next generation, by outcome";
+        let mut swaps = encoder.encode_descriptor("swaps", help, None, MetricType::Counter)?;
+        for (outcome, counter) in
+            [("accepted", &self.metrics.swaps), ("refused", &self.metrics.swaps_refused)]
+        {
+            swaps
+                .encode_family(&[("outcome", outcome)])?
+                .encode_counter::<NoLabelSet, _, u64>(&counter.get(), None)?;
+        }
+        encoder
+            .encode_descriptor(
+                "access_log_dropped",
+                "Access-log lines dropped because nobody took them in time",
+                None,
+                MetricType::Counter,
+            )?
+            .encode_counter::<NoLabelSet, _, u64>(&self.log_lines_dropped, None)
+    }
+
+    fn routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut routes = living(&self.metrics.routes, |route| &route.name);
+        routes.push(Arc::clone(&self.metrics.unrouted));
+        let help = "Exchanges that have ended, by route and class of status; 1xx are those never answered";
+        let mut exchanges = encoder.encode_descriptor("exchanges", help, None, MetricType::Counter)?;
+        for route in &routes {
+            for (class, counter) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(&route.exchanges) {
+                exchanges
+                    .encode_family(&[("route", &*route.name), ("status", class)])?
+                    .encode_counter::<NoLabelSet, _, u64>(&counter.get(), None)?;
+            }
+        }
+        type Of = fn(&RouteMetrics) -> &super::Histogram;
+        let histograms: [(&str, &str, Of); 2] = [
+            ("exchange_duration", "From the request's head to the response's last byte", |route| {
+                &route.duration
+            }),
+            ("chain_duration", "Time that an exchange spent in filters, over both phases", |route| {
+                &route.chain
+            }),
+        ];
+        for (name, help, of) in histograms {
+            let mut family =
+                encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+            for route in &routes {
+                of(route).encode(family.encode_family(&[("route", &*route.name)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn filters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let filters = living(&self.metrics.filters, |filter| &filter.name);
+        let help = "Calls of a filter, by phase, and how long they took";
+        let mut calls = encoder.encode_descriptor(
+            "filter_call_duration",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        for filter in &filters {
+            for (phase, counted) in phases(filter) {
+                let labels = [("filter", &*filter.name), ("phase", phase)];
+                counted.calls.encode(calls.encode_family(&labels)?)?;
+            }
+        }
+        let help =
+            "Calls that failed, by how: returned an error, trapped, overran the deadline, outgrew a limit";
+        let mut faults = encoder.encode_descriptor("filter_faults", help, None, MetricType::Counter)?;
+        for filter in &filters {
+            for (phase, counted) in phases(filter) {
+                for (kind, counter) in FaultKind::ALL.into_iter().zip(&counted.faults) {
+                    faults
+                        .encode_family(&[("filter", &*filter.name), ("phase", phase), ("kind", kind.name())])?
+                        .encode_counter::<NoLabelSet, _, u64>(&counter.get(), None)?;
+                }
+            }
+        }
+        let mut answers = encoder.encode_descriptor(
+            "filter_answers",
+            "Requests that a filter answered",
+            None,
+            MetricType::Counter,
+        )?;
+        for filter in &filters {
+            answers
+                .encode_family(&[("filter", &*filter.name)])?
+                .encode_counter::<NoLabelSet, _, u64>(&filter.answers.get(), None)?;
+        }
+        Ok(())
+    }
+
+    fn clusters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Endpoints that could not be connected to, by cluster";
+        let mut failures = encoder.encode_descriptor("connect_failures", help, None, MetricType::Counter)?;
+        let clusters = living(&self.metrics.clusters, |cluster| &cluster.name);
+        for cluster in &clusters {
+            failures
+                .encode_family(&[("cluster", &*cluster.name)])?
+                .encode_counter::<NoLabelSet, _, u64>(&cluster.connect_failures.get(), None)?;
+        }
+        Ok(())
+    }
+}
+
+fn phases(filter: &FilterMetrics) -> [(&'static str, &PhaseMetrics); 2] {
+    [("request", &filter.request), ("response", &filter.response)]
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.gauges(&mut encoder)?;
+        self.counters(&mut encoder)?;
+        self.routes(&mut encoder)?;
+        self.filters(&mut encoder)?;
+        self.clusters(&mut encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_has_its_name_and_labels() {
+        let metrics = Arc::new(Metrics::new());
+        let route = metrics.route("shop");
+        route.count(Some(http::StatusCode::OK));
+        route.duration.observe(Duration::from_millis(3));
+        let filter = metrics.filter("locate");
+        filter.request.calls.observe(Duration::from_micros(7));
+        filter.request.fault(FaultKind::Overran);
+        let _cluster = metrics.cluster("north");
+        metrics.swaps.add();
+        let scrape = Scrape {
+            metrics,
+            generation: 6,
+            draining: 1,
+            exchanges_open: 2,
+            connections_open: 3,
+            log_lines_dropped: 4,
+        };
+        let text = scrape.into_text();
+        for line in [
+            "edgeloom_generation 6",
+            "edgeloom_exchanges_open 2",
+            "edgeloom_swaps_total{outcome=\"accepted\"} 1",
+            "edgeloom_access_log_dropped_total 4",
+            "edgeloom_exchanges_total{route=\"shop\",status=\"2xx\"} 1",
+            "edgeloom_exchanges_total{route=\"\",status=\"4xx\"} 0",
+            "edgeloom_exchange_duration_seconds_bucket{le=\"0.0025\",route=\"shop\"} 0",
+            "edgeloom_exchange_duration_seconds_bucket{le=\"0.005\",route=\"shop\"} 1",
+            "edgeloom_filter_call_duration_seconds_count{filter=\"locate\",phase=\"request\"} 1",
+            "edgeloom_filter_faults_total{filter=\"locate\",phase=\"request\",kind=\"overran\"} 1",
+            "edgeloom_connect_failures_total{cluster=\"north\"} 0",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\nis not in\n{text}");
+        }
+    }
+}

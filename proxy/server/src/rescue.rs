@@ -1,0 +1,155 @@
+//! What can go wrong with an exchange, and what the client is told of it.
+
+use edgeloom_core::fault::FaultKind;
+use edgeloom_core::verdict::Answer;
+use http::StatusCode;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_proxy::{FailToProxy, Session};
+
+use crate::exchange::Exchange;
+use crate::way;
+
+/// Why an exchange failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the request is malformed")]
+    Malformed,
+    #[error("the request target is too long")]
+    TargetTooLong,
+    #[error("the request head is too large")]
+    HeadTooLarge,
+    #[error("no route")]
+    NoRoute,
+    #[error("a filter failed: {}", .0.name())]
+    Filter(FaultKind),
+    #[error("no endpoint")]
+    NoEndpoint,
+    #[error("the endpoint could not be connected to")]
+    Unreachable,
+    #[error("the endpoint took too long")]
+    UpstreamTimeout,
+    #[error("the endpoint broke off")]
+    UpstreamBrokeOff,
+    #[error("the endpoint's response is malformed")]
+    UpstreamMalformed,
+    #[error("the client took too long")]
+    ClientTimeout,
+    #[error("the client has gone")]
+    ClientGone,
+    #[error("an error of the edge itself")]
+    Internal,
+}
+
+/// What the client is told. The log line says the rest.
+pub(crate) fn answer_for(failure: Failure) -> Answer {
+    let (status, body) = match failure {
+        Failure::Malformed => (StatusCode::BAD_REQUEST, "The request is malformed.\n"),
+        Failure::TargetTooLong => (StatusCode::URI_TOO_LONG, "The path and query are too long.\n"),
+        Failure::HeadTooLarge => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large.\n")
+        }
+        Failure::NoRoute => (StatusCode::NOT_FOUND, "There is nothing here.\n"),
+        Failure::Filter(FaultKind::Overran) => {
+            (StatusCode::GATEWAY_TIMEOUT, "The request could not be processed in time.\n")
+        }
+        Failure::Filter(FaultKind::Returned | FaultKind::Trapped | FaultKind::Outgrew) => {
+            (StatusCode::BAD_GATEWAY, "The request could not be processed.\n")
+        }
+        Failure::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No server is there to answer.\n"),
+        Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached.\n"),
+        Failure::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.\n"),
+        Failure::UpstreamBrokeOff | Failure::UpstreamMalformed => {
+            (StatusCode::BAD_GATEWAY, "The server did not give a whole answer.\n")
+        }
+        Failure::ClientTimeout => (StatusCode::REQUEST_TIMEOUT, "The request did not come in time.\n"),
+        // Nobody is there to read it; the status is what the log says.
+        Failure::ClientGone => (StatusCode::BAD_REQUEST, ""),
+        Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here.\n"),
+    };
+    Answer::text(status, body)
+}
+
+/// Answers for a failure before an upstream was involved.
+///
+/// # Errors
+///
+/// Where the client can not be written to.
+pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure: Failure) -> Result<()> {
+    exchange.failure = Some(failure);
+    way::answer::send(session, exchange, answer_for(failure)).await
+}
+
+/// Answers for a failure on the way to an upstream or back, if that can still be done.
+pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
+    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error));
+    let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
+    let mut error_code = 0;
+    if !begun && failure != Failure::ClientGone {
+        let answer = answer_for(failure);
+        error_code = answer.status.as_u16();
+        // Pingora closes the connection after this; the client should know.
+        session.set_keepalive(None);
+        if way::answer::send(session, exchange, answer).await.is_err() {
+            exchange.failure = Some(Failure::ClientGone);
+        }
+    }
+    FailToProxy { error_code, can_reuse_downstream: false }
+}
+
+/// Pingora's error, in our words.
+fn failure_of(error: &Error) -> Failure {
+    use ErrorType::{
+        ConnectionClosed, InvalidHTTPHeader, ReadError, ReadTimedout, WriteError, WriteTimedout,
+    };
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ReadTimedout) => Failure::ClientTimeout,
+        (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
+            Failure::ClientGone
+        }
+        (ErrorSource::Downstream, _) => Failure::Malformed,
+        (ErrorSource::Upstream, ReadTimedout | WriteTimedout | ErrorType::ConnectTimedout) => {
+            Failure::UpstreamTimeout
+        }
+        (ErrorSource::Upstream, ConnectionClosed | ReadError | WriteError) => Failure::UpstreamBrokeOff,
+        (ErrorSource::Upstream, InvalidHTTPHeader | ErrorType::H1Error) => Failure::UpstreamMalformed,
+        (ErrorSource::Upstream, _) => Failure::Unreachable,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Failure::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every failure, its status and its body, against `tests/golden/rescue.txt`; `BLESS=1` rewrites it.
+    #[test]
+    fn failures_are_answered_as_written_down() {
+        let faults = FaultKind::ALL.map(Failure::Filter);
+        let others = [
+            Failure::Malformed,
+            Failure::TargetTooLong,
+            Failure::HeadTooLarge,
+            Failure::NoRoute,
+            Failure::NoEndpoint,
+            Failure::Unreachable,
+            Failure::UpstreamTimeout,
+            Failure::UpstreamBrokeOff,
+            Failure::UpstreamMalformed,
+            Failure::ClientTimeout,
+            Failure::ClientGone,
+            Failure::Internal,
+        ];
+        let line = |failure: &Failure| {
+            let answer = answer_for(*failure);
+            let body = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+            format!("{:<40} {} {body}", failure.to_string(), answer.status.as_u16()).trim_end().to_owned()
+                + "\n"
+        };
+        let written: String = others.iter().chain(&faults).map(line).collect();
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rescue.txt");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&golden, &written).unwrap();
+        }
+        assert_eq!(written, std::fs::read_to_string(&golden).unwrap());
+    }
+}

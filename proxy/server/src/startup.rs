@@ -1,0 +1,267 @@
+//! From a configuration to a running edge, and to its end.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use edgeloom_config::Config;
+use edgeloom_host::{Host, HostOptions};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::access_log::{self, AccessLog};
+use crate::admin::{self, Admin, Readiness};
+use crate::generation::{
+    Attempt, Builder, Draft, Generations, Keeper, Obituary, Refused, Seen, Trigger, bury, ended, listeners,
+    sentence, watch_files,
+};
+use crate::limits::RELOADS_WAITING_MAX;
+use crate::listen::{Bound, Connections, bind};
+use crate::metrics::Metrics;
+use crate::way::Edge;
+
+/// Serves what the configuration says, until told to stop.
+///
+/// # Errors
+///
+/// Where anything that it names can not be used, in a sentence that says what and why.
+pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
+    let (builder, obituaries, config) = prepare(path)?;
+    let Attempt { seen, drafted } = builder.attempt(None);
+    let draft = drafted?;
+    let bound = Sockets::bind(&config)?;
+    let (log, log_writer) = access_log::open(&config.access_log)
+        .with_context(|| format!("the access log ({:?}) can not be written", config.access_log))?;
+    let first = builder.generation(1, draft, &listeners(&config), None);
+    let edge = Running {
+        generations: Arc::new(Generations::new(first)),
+        connections: Connections::default(),
+        ready: Arc::default(),
+        log,
+        config,
+        builder,
+    };
+    // Requests have their own threads: a guest that spins on every one of them keeps nobody from the admin listener.
+    let workers = runtime(&edge.config)?;
+    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = control.block_on(edge.run(bound, seen, obituaries, &workers));
+    workers.shutdown_background();
+    control.shutdown_background();
+    log_writer.finish();
+    ended
+}
+
+/// Everything that a start does, but for listening.
+///
+/// # Errors
+///
+/// See [`Refused`].
+pub(crate) fn check(path: &Path) -> anyhow::Result<Draft> {
+    let (builder, _obituaries, _config) = prepare(path)?;
+    Ok(builder.attempt(None).drafted?)
+}
+
+/// What generations are built with: the configuration says where compiled modules are kept.
+fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obituary>, Config)> {
+    let config = edgeloom_config::load(path).map_err(Refused::Config)?;
+    let cache = config.cache.folder(|name| std::env::var_os(name));
+    let host = Host::new(&HostOptions { cache, ..HostOptions::default() })?;
+    let (obituaries, buried) = mpsc::unbounded_channel();
+    let builder = Builder {
+        path: path.to_owned(),
+        host: Arc::new(host),
+        metrics: Arc::new(Metrics::new()),
+        obituaries,
+    };
+    Ok((builder, buried, config))
+}
+
+fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let workers = workers(config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("worker")
+        .enable_all()
+        .build();
+    runtime.with_context(|| format!("{workers} worker threads can not be started"))
+}
+
+fn workers(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    config.workers.count(cores).get()
+}
+
+/// Every socket of the configuration: all of them are there, or none is used.
+struct Sockets {
+    listeners: Vec<Bound>,
+    admin: Option<Bound>,
+}
+
+impl Sockets {
+    fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bound = config.listeners.iter().map(|listener| bind("the listener", listener.bind));
+        let listeners = bound.collect::<Result<_, _>>()?;
+        let admin = config.admin.map(|address| bind("the admin listener", address)).transpose()?;
+        Ok(Self { listeners, admin })
+    }
+}
+
+/// An edge that serves.
+struct Running {
+    config: Config,
+    builder: Builder,
+    generations: Arc<Generations>,
+    connections: Connections,
+    ready: Arc<Readiness>,
+    log: AccessLog,
+}
+
+impl Running {
+    async fn run(
+        self,
+        sockets: Sockets,
+        seen: Seen,
+        obituaries: mpsc::UnboundedReceiver<Obituary>,
+        workers: &Runtime,
+    ) -> anyhow::Result<()> {
+        let mut signals = Signals::new()?;
+        let (triggers, due) = mpsc::channel(RELOADS_WAITING_MAX);
+        let (stop, stopped) = watch::channel(false);
+        self.accept(sockets.listeners, &stopped, workers);
+        self.administer(sockets.admin, triggers.clone())?;
+        tokio::spawn(bury(obituaries, Arc::clone(&self.builder.host)));
+        let drain = self.keep(seen, triggers.clone(), due);
+        self.ready.set(true);
+        tracing::info!(generation = 1, "ready");
+        while signals.next().await == Told::Reload {
+            self.log.reopen();
+            // If there is no room, an attempt is due already.
+            let _ = triggers.try_send(Trigger::Signal);
+        }
+        self.ready.set(false);
+        // Nobody is left to be told that the listeners do not listen to it.
+        let _ = stop.send(true);
+        self.end(*drain.borrow(), &mut signals).await;
+        Ok(())
+    }
+
+    fn accept(&self, listeners: Vec<Bound>, stopped: &watch::Receiver<bool>, workers: &Runtime) {
+        for (position, (bound, listener)) in listeners.into_iter().zip(&self.config.listeners).enumerate() {
+            let address = bound.address;
+            tracing::info!(%address, listener = %listener.bind, "listening");
+            let edge = Edge {
+                generations: Arc::clone(&self.generations),
+                listener: position,
+                log: self.log.clone(),
+                metrics: Arc::clone(&self.builder.metrics),
+            };
+            let threads = crate::startup::workers(&self.config);
+            workers.spawn(bound.serve(
+                edge,
+                listener.h2c,
+                threads,
+                self.connections.clone(),
+                stopped.clone(),
+            ));
+        }
+    }
+
+    fn administer(&self, bound: Option<Bound>, triggers: mpsc::Sender<Trigger>) -> anyhow::Result<()> {
+        let Some(bound) = bound else { return Ok(()) };
+        let address = bound.address;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "whoever reaches the admin listener can reload the configuration; it has no password");
+        }
+        let listener = tokio::net::TcpListener::from_std(bound.into_std())?;
+        let admin = Admin {
+            generations: Arc::clone(&self.generations),
+            metrics: Arc::clone(&self.builder.metrics),
+            connections: self.connections.clone(),
+            log: self.log.clone(),
+            triggers,
+            ready: Arc::clone(&self.ready),
+        };
+        tracing::info!(%address, "admin listening");
+        tokio::spawn(admin::serve(listener, Arc::new(admin)));
+        Ok(())
+    }
+
+    /// Starts what makes the next generations; returns how long a shutdown is to wait.
+    fn keep(
+        &self,
+        seen: Seen,
+        triggers: mpsc::Sender<Trigger>,
+        due: mpsc::Receiver<Trigger>,
+    ) -> watch::Receiver<Duration> {
+        let (seen, looked) = watch::channel(seen);
+        let (drain, wanted) = watch::channel(self.config.drain);
+        match watch_files(looked, triggers) {
+            Ok(watching) => drop(tokio::spawn(watching)),
+            Err(error) => tracing::warn!(
+                error = sentence(&error),
+                "files can not be watched; changes are noticed at a SIGHUP or a POST to /v1/reload"
+            ),
+        }
+        let keeper = Keeper {
+            builder: self.builder.clone(),
+            generations: Arc::clone(&self.generations),
+            started: self.config.clone(),
+            seen,
+            drain,
+        };
+        tokio::spawn(keeper.run(due));
+        wanted
+    }
+
+    /// Waits for open exchanges, but not for longer than `drain`, nor past a second signal.
+    async fn end(&self, drain: Duration, signals: &mut Signals) {
+        let open = self.generations.open();
+        tracing::info!(open, "shutting down; waiting for {open} exchanges");
+        let cut_off = tokio::select! {
+            cut_off = ended(&self.generations, &self.connections, drain) => cut_off,
+            () = signals.stop() => self.generations.open(),
+        };
+        match cut_off {
+            0 => tracing::info!("every exchange has ended"),
+            _ => tracing::warn!(cut_off, "{cut_off} exchanges were cut off"),
+        }
+    }
+}
+
+/// What the process is told from outside.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hang_up.recv() => Told::Reload,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
+    }
+}

@@ -1,0 +1,137 @@
+//! The way of a request. Read the modules in this order.
+
+pub(crate) mod answer; // an answer of our own
+mod identify; // who is asking
+mod log;
+mod request_chain; // what our filters say to it
+mod response_chain; // what our filters say to the answer
+mod route; // what they asked for
+mod upstream; // who answers // what we remember
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use edgeloom_core::verdict::Answer;
+use pingora_core::modules::http::HttpModules;
+use pingora_core::protocols::Digest;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+
+use crate::access_log::AccessLog;
+use crate::exchange::Exchange;
+use crate::generation::Generations;
+use crate::listen::Connection;
+use crate::metrics::Metrics;
+use crate::rescue::{self, Failure};
+
+/// What serves the exchanges of one listener.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) generations: Arc<Generations>,
+    /// The position of the listener in the configuration that the process was started with.
+    pub(crate) listener: usize,
+    pub(crate) log: AccessLog,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Where a request goes from here.
+enum Flow {
+    Onward,
+    Answer(Answer),
+}
+
+#[async_trait]
+impl ProxyHttp for Edge {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::begin(self.generations.begin())
+    }
+
+    /// None: compression is no business of ours, and each costs every request.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, _: &mut Exchange) -> Result<()> {
+        identify::settle(session);
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        match self.receive(session, exchange) {
+            Ok(Flow::Onward) => Ok(false),
+            Ok(Flow::Answer(made)) => answer::send(session, exchange, made).await.map(|()| true),
+            Err(failure) => rescue::send(session, exchange, failure).await.map(|()| true),
+        }
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        upstream::pick(exchange)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        exchange: &mut Exchange,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        upstream::unreachable(exchange, error)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _: bool,
+        _: &HttpPeer,
+        _: std::os::fd::RawFd,
+        _: Option<&Digest>,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        upstream::connected(exchange);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        header: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        response_chain::pass(header, exchange)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        rescue::fail(session, error, exchange).await
+    }
+
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
+        session.stream().and_then(Connection::beneath).inspect(|connection| connection.exchange_has_ended());
+        log::write(self, session, exchange);
+    }
+
+    /// Never: the access log says what became of an exchange, in one line.
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &Exchange, _: &Error, _: ProxyWarnLogContext) -> bool {
+        true
+    }
+}
+
+impl Edge {
+    /// Everything that happens before an upstream is involved. Waits for nothing.
+    fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
+        let mut parts = identify::take(session, exchange, self.listener)?;
+        let flow = route::choose(exchange).and_then(|()| request_chain::run(exchange));
+        identify::give_back(session, exchange, &mut parts);
+        flow
+    }
+}

@@ -1,0 +1,248 @@
+//! Who is asking, and what their head is made of.
+//!
+//! The head is taken out of Pingora's session, so that filters edit the only
+//! copy there is, and given back before an upstream is involved.
+
+use std::net::{IpAddr, SocketAddr};
+
+use edgeloom_core::client::{self, Client, Trust};
+use edgeloom_core::head::RequestHead;
+use edgeloom_host::RequestSubject;
+use http::header::{COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use pingora_http::RequestHeader;
+use pingora_proxy::Session;
+
+use crate::exchange::Exchange;
+use crate::limits::{
+    CLIENT_TIMEOUT, DRAIN_BODY_TIMEOUT, KEEPALIVE, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_LINES_MAX,
+    REQUEST_ID_MAX, REQUEST_TARGET_MAX,
+};
+use crate::listen::Connection;
+use crate::rescue::Failure;
+
+const X_FORWARDED: &str = "x-forwarded-";
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long this client may take, from here on. Pingora sets none of it.
+pub(super) fn settle(session: &mut Session) {
+    if let Some(connection) = session.stream().and_then(Connection::beneath) {
+        connection.head_is_complete();
+    }
+    // What Pingora read from the request stands for "yes, for ever" or "no".
+    if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(KEEPALIVE.as_secs()));
+    }
+    session.set_read_timeout(Some(CLIENT_TIMEOUT));
+    session.set_write_timeout(Some(CLIENT_TIMEOUT));
+    session.set_total_drain_timeout(Some(DRAIN_BODY_TIMEOUT));
+    // A request that came right behind another is answered after it; else it would be lost.
+    session.set_pipelining_enabled(true);
+}
+
+/// Takes the head out of the session, and establishes who sent it.
+///
+/// # Errors
+///
+/// Where the head is larger than it may be, or no head that can be routed.
+pub(super) fn take(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    listener: usize,
+) -> Result<Parts, Failure> {
+    let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
+    exchange.peer = peer;
+    check(session.req_header())?;
+    let host_sent = authority(session.req_header());
+    let empty = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts = Parts::from(std::mem::replace(session.req_header_mut(), empty));
+    let mut headers = std::mem::take(&mut parts.headers);
+    if let Some(host) = host_sent {
+        headers.insert(HOST, host);
+    }
+    join_cookies(&mut headers);
+    let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let trust = exchange.generation.trust(listener);
+    let (client, id) = vouch(&mut headers, peer, trust);
+    let host = host_of(&headers);
+    exchange.asked = Some(target.clone());
+    let head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
+    exchange.subject = RequestSubject::new(head, client, id);
+    Ok(parts)
+}
+
+/// Gives the head back to the session, as the filters left it.
+///
+/// Without Pingora's map of the names' original case: it would have to be kept
+/// in step with every edit (Pingora panics where it is not), and copied for
+/// each upstream. Names are case-insensitive (RFC 9110 section 5.1).
+pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, parts: &mut Parts) {
+    let head = &mut exchange.subject.head;
+    parts.method = head.method.clone();
+    parts.headers = std::mem::take(&mut head.headers).into_map();
+    // In origin form: the authority is in `host`, where HTTP/1 has it.
+    parts.uri = Uri::from(head.target.clone());
+    let parts = std::mem::replace(parts, http::Request::new(()).into_parts().0);
+    *session.req_header_mut() = RequestHeader::from(parts);
+}
+
+/// Refuses what is too large or can not be routed, before anything is done with it.
+fn check(head: &RequestHeader) -> Result<(), Failure> {
+    if head.raw_path().len() > REQUEST_TARGET_MAX {
+        return Err(Failure::TargetTooLong);
+    }
+    let bytes =
+        |headers: &HeaderMap| headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let bytes: usize = bytes(&head.headers);
+    if head.headers.len() > REQUEST_HEAD_LINES_MAX || bytes > REQUEST_HEAD_BYTES_MAX {
+        return Err(Failure::HeadTooLarge);
+    }
+    // Its lossy rendering would be another path than the origin's.
+    if !head.raw_path_is_utf8() {
+        return Err(Failure::Malformed);
+    }
+    Ok(())
+}
+
+/// The authority of the request target, where it has one: of HTTP/2's
+/// `:authority`, or of HTTP/1's absolute form. Pingora has refused requests
+/// whose `host` says otherwise.
+fn authority(head: &RequestHeader) -> Option<HeaderValue> {
+    if let Some(authority) = head.uri.authority() {
+        return HeaderValue::from_str(authority.as_str()).ok();
+    }
+    let raw = head.raw_path();
+    if raw.starts_with(b"/") {
+        return None;
+    }
+    let absolute = Uri::try_from(raw).ok()?;
+    HeaderValue::from_str(absolute.authority()?.as_str()).ok()
+}
+
+/// HTTP/2 clients may send each cookie in a line of its own; the next hop is HTTP/1, where it must be one (RFC 9113
+/// section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    if let (Some(first), Some(_)) = (lines.next(), lines.next()) {
+        let mut joined = first.as_bytes().to_vec();
+        for line in headers.get_all(COOKIE).iter().skip(1) {
+            joined.extend_from_slice(b"; ");
+            joined.extend_from_slice(line.as_bytes());
+        }
+        if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+            headers.insert(COOKIE, joined);
+        }
+    }
+}
+
+/// The host asked for: lower case, without the port; empty where there is none.
+fn host_of(headers: &HeaderMap) -> Box<str> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        // Not the last colon of an IPv6 address.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !unclosed(name) => name,
+        Some(_) | None => host,
+    };
+    let mut name: Box<str> = name.into();
+    name.make_ascii_lowercase();
+    name
+}
+
+fn unclosed(host: &str) -> bool {
+    host.starts_with('[') && !host.ends_with(']')
+}
+
+/// Replaces what the client says of itself by what we know, unless a trusted
+/// proxy says it. Returns who the client is, and the exchange's identifier.
+fn vouch(headers: &mut HeaderMap, peer: Option<SocketAddr>, trust: &Trust) -> (Client, Box<str>) {
+    // Every socket of ours has a peer with an Internet address.
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
+    let peer = Client { address: peer, secure: false };
+    let trusted = trust.trusts(peer.address);
+    let client = client::identify(peer, headers, trust);
+    if !trusted {
+        strip(headers);
+    }
+    let id = taken_over(headers).unwrap_or_else(|| {
+        let id = fresh_id();
+        // Hexadecimal digits are a legal value.
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(X_REQUEST_ID, value);
+        }
+        id
+    });
+    append(headers, X_FORWARDED_FOR, &peer.address.to_string());
+    if headers.contains_key(FORWARDED) {
+        append(headers, FORWARDED, &node(peer.address));
+    }
+    if !headers.contains_key(X_FORWARDED_PROTO) {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    }
+    if !headers.contains_key(X_FORWARDED_HOST)
+        && let Some(host) = headers.get(HOST).cloned()
+    {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    (client, id)
+}
+
+/// Removes what only a proxy before us may say.
+fn strip(headers: &mut HeaderMap) {
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(X_FORWARDED) || *name == FORWARDED || *name == X_REQUEST_ID)
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+/// The identifier that a trusted proxy gave the exchange, if it is fit for a log line.
+fn taken_over(headers: &HeaderMap) -> Option<Box<str>> {
+    let mut sent = headers.get_all(X_REQUEST_ID).iter();
+    let (Some(id), None) = (sent.next(), sent.next()) else {
+        return None;
+    };
+    let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+    let id = id.to_str().ok()?;
+    let fit = !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.as_bytes().iter().all(sane);
+    fit.then(|| id.into())
+}
+
+/// 128 random bits: unique, not secret.
+fn fresh_id() -> Box<str> {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let bits = fastrand::u128(..);
+    let digit = |at: u32| DIGITS.get((bits >> (4 * at)) as usize & 0xf).copied().unwrap_or('0');
+    (0..32).map(digit).collect::<String>().into_boxed_str()
+}
+
+/// Adds an element to a list header, and makes one line of the lines there are.
+fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
+    let mut list = Vec::new();
+    for line in headers.get_all(&name) {
+        list.extend_from_slice(line.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(element.as_bytes());
+    if let Ok(list) = HeaderValue::from_maybe_shared(bytes::Bytes::from(list)) {
+        headers.insert(name, list);
+    }
+}
+
+/// An element of `Forwarded` (RFC 7239 section 6).
+fn node(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("for={address}"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

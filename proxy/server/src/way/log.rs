@@ -1,0 +1,233 @@
+//! What we remember: one line for each exchange, also for refused ones.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use edgeloom_core::fault::Fault;
+use http::{HeaderMap, StatusCode, Version};
+use jiff::Timestamp;
+use pingora_proxy::Session;
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+
+use crate::exchange::{Call, Exchange, Outcome, Phase};
+use crate::generation::Generation;
+use crate::limits::LOG_TEXT_MAX;
+use crate::way::Edge;
+
+/// Counts the exchange, and writes its line.
+pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
+    let now = Instant::now();
+    let status = session.response_written().map(|response| response.status);
+    let duration = now - exchange.began;
+    let route = exchange.route();
+    let metrics = route.map_or(&edge.metrics.unrouted, |route| &route.metrics);
+    metrics.count(status);
+    metrics.duration.observe(duration);
+    if !exchange.calls.is_empty() {
+        metrics.chain.observe(exchange.calls.iter().map(|call| call.took).sum());
+    }
+    if !edge.log.is_on() {
+        return;
+    }
+    let record = Record::of(session, exchange, status, duration);
+    let mut line = Vec::with_capacity(1024);
+    // Nothing in a record can not be written as JSON.
+    if serde_json::to_writer(&mut line, &record).is_ok() {
+        line.push(b'\n');
+        edge.log.write(line);
+    }
+}
+
+/// What an exchange leaves behind. Borrowed: it is written at once.
+#[derive(serde::Serialize)]
+struct Record<'a> {
+    time: Time,
+    id: &'a str,
+    client: Option<std::net::IpAddr>,
+    peer: Option<SocketAddr>,
+    protocol: &'static str,
+    method: &'a str,
+    host: &'a str,
+    path: Cut<'a>,
+    /// What the client got; none if nothing was sent.
+    status: Option<u16>,
+    route: Option<&'a str>,
+    cluster: Option<&'a str>,
+    endpoint: Option<SocketAddr>,
+    generation: u64,
+    chain: Chain<'a>,
+    facts: Facts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Shown<crate::rescue::Failure>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    connect_failures: usize,
+    bytes_in: usize,
+    bytes_out: usize,
+    duration_us: Micros,
+    /// From the connection to the endpoint to the head of its response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_us: Option<Micros>,
+    user_agent: Option<Cut<'a>>,
+}
+
+impl<'a> Record<'a> {
+    fn of(
+        session: &'a Session,
+        exchange: &'a Exchange,
+        status: Option<StatusCode>,
+        duration: Duration,
+    ) -> Self {
+        // The head is the filters' if they came to see it; else it still is as it was sent.
+        let sent = session.req_header();
+        let (method, path, host) = match &exchange.asked {
+            Some(target) => (&exchange.subject.head.method, target.as_str(), &*exchange.subject.head.host),
+            None => (&sent.method, sent.uri.path(), host(&sent.headers)),
+        };
+        let upstream = exchange.upstream.and_then(|(cluster, position)| {
+            let cluster = exchange.generation.cluster(cluster)?;
+            Some((&*cluster.name, cluster.endpoints.endpoints().get(position)?.address))
+        });
+        let user_agent = sent.headers.get(http::header::USER_AGENT);
+        let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
+        Self {
+            time: Time(exchange.time),
+            id: &exchange.subject.id,
+            client: exchange.asked.is_some().then_some(exchange.subject.client.address),
+            peer: exchange.peer,
+            protocol: protocol(sent.version),
+            method: method.as_str(),
+            host,
+            path: Cut(path.as_bytes()),
+            status: status.map(|status| status.as_u16()),
+            route: exchange.route().map(|route| &*route.name),
+            cluster: upstream.map(|(cluster, _)| cluster),
+            endpoint: upstream.map(|(_, endpoint)| endpoint),
+            generation: exchange.generation.number,
+            chain: Chain(&exchange.generation, &exchange.calls),
+            facts: Facts(&exchange.subject.facts),
+            failure: exchange.failure.map(Shown),
+            connect_failures: exchange.unreachable.len(),
+            bytes_in: session.body_bytes_read(),
+            bytes_out: session.body_bytes_sent(),
+            duration_us: Micros(duration),
+            upstream_us: waited.map(|(asked, heard)| Micros(heard.saturating_duration_since(asked))),
+            user_agent: user_agent.map(|value| Cut(value.as_bytes())),
+        }
+    }
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// RFC 3339, to the millisecond.
+struct Time(Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}
+
+/// In microseconds.
+struct Micros(Duration);
+
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// By what it displays.
+struct Shown<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// What a client sent: not more of it than a log line should hold, and replaced where it is no text.
+struct Cut<'a>(&'a [u8]);
+
+impl Serialize for Cut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cut = self.0.get(..LOG_TEXT_MAX).unwrap_or(self.0);
+        match std::str::from_utf8(cut) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.serialize_str(&String::from_utf8_lossy(cut)),
+        }
+    }
+}
+
+/// The calls of the exchange, in the order in which they were made.
+struct Chain<'a>(&'a Generation, &'a [Call]);
+
+impl Serialize for Chain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut calls = serializer.serialize_seq(Some(self.1.len()))?;
+        for call in self.1 {
+            calls.serialize_element(&Called(self.0, call))?;
+        }
+        calls.end()
+    }
+}
+
+struct Called<'a>(&'a Generation, &'a Call);
+
+impl Serialize for Called<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(generation, call) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(
+            "filter",
+            generation.filter(call.filter).map_or("", |loaded| loaded.filter.name()),
+        )?;
+        map.serialize_entry(
+            "phase",
+            match call.phase {
+                Phase::Request => "request",
+                Phase::Response => "response",
+            },
+        )?;
+        map.serialize_entry("us", &Micros(call.took))?;
+        match &call.outcome {
+            Outcome::Proceeded => map.serialize_entry("verdict", "proceed")?,
+            Outcome::Answered => map.serialize_entry("verdict", "answer")?,
+            Outcome::Faulted(fault) => {
+                map.serialize_entry("fault", fault.kind().name())?;
+                if let Some(reason) = reason(fault) {
+                    map.serialize_entry("reason", reason)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+fn reason(fault: &Fault) -> Option<&str> {
+    match fault {
+        Fault::Returned(reason) | Fault::Trapped(reason) | Fault::Outgrew(reason) => Some(reason),
+        Fault::Overran => None,
+    }
+}
+
+struct Facts<'a>(&'a edgeloom_core::facts::Facts);
+
+impl Serialize for Facts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}

@@ -1,0 +1,52 @@
+//! What is promised, asked of the real binary over real sockets with real filters.
+
+mod admin; // what the operator can ask
+mod faults; // what a failing filter does to an exchange
+mod heads; // what is refused, and what is taken
+mod identify; // who is asking
+mod logging; // what is remembered
+mod request_filters; // what filters say to it
+mod response_filters; // what filters say to the answer
+mod routing; // what they asked for
+mod shutdown; // how it all ends
+mod startup_errors;
+mod swap; // how a generation follows another
+mod upstreams; // who answers // what keeps an edge from starting
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use edgeloom_testbed::Edge;
+use serde_json::Value;
+
+/// Longer than anything takes that will happen.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A module that `cargo xtask filters` built.
+fn module(name: &str) -> PathBuf {
+    let filters = std::env::var_os("EDGELOOM_FILTERS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/filters"), PathBuf::from);
+    let path = filters.join(name).with_extension("wasm");
+    assert!(path.is_file(), "{} is not there: run `cargo xtask filters` first", path.display());
+    path.canonicalize().unwrap()
+}
+
+/// The access-log line of the exchange that asked for this path.
+#[track_caller]
+fn line_about(edge: &Edge, path: &str) -> Value {
+    edge.wait_for_access(|line| line["path"] == path, SOON)
+}
+
+/// The line of the log with a message that begins so.
+#[track_caller]
+fn said(edge: &Edge, message: &str) -> Value {
+    edge.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)), SOON)
+}
+
+/// The value of a counter or gauge, as it is written in the metrics.
+#[track_caller]
+fn metric(edge: &Edge, name: &str) -> u64 {
+    let text = edge.ask(edgeloom_testbed::Request::get("/metrics")).text().to_owned();
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    found.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
+}

@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use edgeloom_testbed::{Death, Edge, Manner, Origin, Request};
+
+fn edge(cluster: &str) -> Edge {
+    Edge::start(&format!(
+        "
+        clusters: {{ origin: {{ {cluster} }} }}
+        routes: [{{ name: all, to: origin }}]
+        "
+    ))
+}
+
+#[test]
+fn endpoints_take_turns_by_weight() {
+    let (heavy, light) = (Origin::echo("heavy"), Origin::echo("light"));
+    let edge =
+        edge(&format!("endpoints: [{{ address: '{}', weight: 3 }}, '{}']", heavy.address(), light.address()));
+    for _ in 0..40 {
+        edge.get("/");
+    }
+    assert_eq!((heavy.requests(), light.requests()), (30, 10));
+}
+
+#[test]
+fn connections_to_endpoints_are_used_again() {
+    let origin = Origin::saying("hello");
+    let edge = edge(&format!("endpoints: ['{}']", origin.address()));
+    for _ in 0..50 {
+        assert_eq!(edge.get("/").text(), "hello");
+    }
+    assert_eq!((origin.requests(), origin.connections()), (50, 1));
+}
+
+#[test]
+fn an_endpoint_that_can_not_be_reached_is_passed_over() {
+    let origin = Origin::saying("hello");
+    let edge = edge(&format!("endpoints: ['127.0.0.1:1', '{}']", origin.address()));
+    for n in 0..4 {
+        assert_eq!(edge.get(&format!("/{n}")).text(), "hello");
+    }
+    let failures: Vec<_> = (0..4).map(|n| super::line_about(&edge, &format!("/{n}"))).collect();
+    assert_eq!(failures.iter().filter(|line| line["connect_failures"] == 1).count(), 2);
+    assert_eq!(super::metric(&edge, "edgeloom_connect_failures_total{cluster=\"origin\"}"), 2);
+}
+
+#[test]
+fn so_many_retries_and_no_more() {
+    let origin = Origin::saying("hello");
+    let edge = edge(&format!("endpoints: ['127.0.0.1:1', '{}'], retries: 0", origin.address()));
+    let mut statuses: Vec<_> = (0..2).map(|_| edge.get("/").status()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 502]);
+}
+
+#[test]
+fn a_cluster_that_can_not_be_reached_is_a_bad_gateway() {
+    let edge = edge("endpoints: ['127.0.0.1:1'], retries: 3");
+    let response = edge.get("/");
+    assert_eq!((response.status(), response.text()), (502, "The server could not be reached.\n"));
+    assert_eq!(response.header("server"), None);
+    let line = super::line_about(&edge, "/");
+    assert_eq!((&line["status"], &line["endpoint"]), (&502.into(), &"127.0.0.1:1".into()));
+    assert_eq!(line["failure"], "the endpoint could not be connected to");
+}
+
+#[test]
+fn an_endpoint_that_takes_too_long_is_a_gateway_timeout() {
+    let origin = Origin::behaving(Manner::saying("late").slow(Duration::from_secs(5)));
+    let edge = edge(&format!("endpoints: ['{}'], timeouts: {{ read: 100ms }}", origin.address()));
+    let response = edge.get("/");
+    assert_eq!((response.status(), response.text()), (504, "The server did not answer in time.\n"));
+    assert_eq!(super::line_about(&edge, "/")["failure"], "the endpoint took too long");
+}
+
+#[test]
+fn an_endpoint_that_breaks_off_is_a_bad_gateway() {
+    let origin = Origin::behaving(Manner::saying("never").dying(Death::OnRequest));
+    let edge = edge(&format!("endpoints: ['{}']", origin.address()));
+    assert_eq!(edge.get("/").status(), 502);
+    assert_eq!(super::line_about(&edge, "/")["failure"], "the endpoint broke off");
+    assert_eq!(origin.requests(), 1, "what may have had an effect is not tried again");
+}
+
+#[test]
+fn a_response_that_breaks_off_is_not_made_to_look_whole() {
+    let origin = Origin::behaving(Manner::saying("hello").dying(Death::InBody));
+    let edge = edge(&format!("endpoints: ['{}']", origin.address()));
+    let broken = edge.client().attempt(Request::get("/"));
+    assert!(broken.is_err(), "{broken:?}");
+    let line = super::line_about(&edge, "/");
+    assert_eq!((&line["status"], &line["failure"]), (&200.into(), &"the endpoint broke off".into()));
+}
+
+#[test]
+fn an_endpoint_may_close_connections_as_it_likes() {
+    let origin = Origin::behaving(Manner::saying("hello").dying(Death::AfterAnswer));
+    let edge = edge(&format!("endpoints: ['{}']", origin.address()));
+    for _ in 0..20 {
+        assert_eq!(edge.get("/").text(), "hello");
+    }
+}
