@@ -1,0 +1,116 @@
+//! Bytes on a socket, for requests that no client would send.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::ClientError;
+
+/// One connection, without any idea of HTTP but where an answer ends.
+pub struct Raw {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Raw {
+    /// # Errors
+    ///
+    /// Where nobody listens there.
+    pub fn connect(address: SocketAddr) -> Result<Self, ClientError> {
+        let stream =
+            TcpStream::connect(address).map_err(|source| ClientError::Connect { address, source })?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// # Errors
+    ///
+    /// Where the other side takes nothing more.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection is gone already.
+    pub fn finish(&mut self) -> Result<(), ClientError> {
+        Ok(self.stream.shutdown(Shutdown::Write)?)
+    }
+
+    /// One answer: up to the length that it states, else up to the end of the
+    /// connection, else what there is when time is up. What follows is kept
+    /// for the next call.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be read at all.
+    pub fn answer(&mut self, within: Duration) -> Result<Vec<u8>, ClientError> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(length) = answer_length(&self.received)
+                && length <= self.received.len()
+            {
+                return Ok(self.received.drain(..length).collect());
+            }
+            if self.more(deadline)? != More::Came {
+                return Ok(std::mem::take(&mut self.received));
+            }
+        }
+    }
+
+    /// Everything until the other side closes; `None` if it does not.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be read at all.
+    pub fn to_end(&mut self, within: Duration) -> Result<Option<Vec<u8>>, ClientError> {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.more(deadline)? {
+                More::Came => {}
+                More::Ended => return Ok(Some(std::mem::take(&mut self.received))),
+                More::Late => return Ok(None),
+            }
+        }
+    }
+
+    fn more(&mut self, deadline: Instant) -> Result<More, ClientError> {
+        let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+        else {
+            return Ok(More::Late);
+        };
+        self.stream.set_read_timeout(Some(left))?;
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Ok(More::Ended),
+            Ok(count) => {
+                self.received.extend(buffer.iter().take(count));
+                Ok(More::Came)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(More::Late),
+                ErrorKind::Interrupted => Ok(More::Came),
+                // Closed with bytes of ours unread: an end like another.
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(More::Ended),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum More {
+    Came,
+    Ended,
+    Late,
+}
+
+/// Where the first answer in these bytes ends, if its head is there and says so.
+fn answer_length(bytes: &[u8]) -> Option<usize> {
+    let head_length = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = String::from_utf8_lossy(bytes.get(..head_length)?).to_ascii_lowercase();
+    let stated = head.lines().find_map(|line| line.strip_prefix("content-length:"))?;
+    head_length.checked_add(stated.trim().parse().ok()?)
+}

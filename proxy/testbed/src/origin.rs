@@ -1,0 +1,137 @@
+//! An origin: what stands behind the edge, in a thread of its own.
+
+mod answer;
+mod manner;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use manner::{Death, Manner};
+
+/// Speaks HTTP/1.1, and HTTP/2 by prior knowledge, on a loopback address.
+///
+/// Dropping it closes its listener and every connection at once.
+pub struct Origin {
+    address: SocketAddr,
+    tally: Arc<Tally>,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Tally {
+    connections: AtomicU64,
+    requests: AtomicU64,
+}
+
+impl Origin {
+    /// Answers everything with these bytes.
+    pub fn saying(body: impl Into<bytes::Bytes>) -> Self {
+        Self::behaving(Manner::saying(body))
+    }
+
+    /// Answers with what it was asked, as JSON: see [`crate::Echo`].
+    pub fn echo(name: &str) -> Self {
+        Self::behaving(Manner::echo().named(name))
+    }
+
+    /// An origin of this manner, on a free port.
+    #[expect(clippy::panic, reason = "for tests: a machine without a free loopback port can run none")]
+    #[track_caller]
+    pub fn behaving(manner: Manner) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::start(any, manner).unwrap_or_else(|error| panic!("no origin could be started: {error}"))
+    }
+
+    /// An origin of this manner, at this address; port 0 is any free port.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is taken, or may not be bound.
+    pub fn start(address: SocketAddr, manner: Manner) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tally = Arc::new(Tally::default());
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(format!("origin {}", address.port())).spawn({
+            let tally = Arc::clone(&tally);
+            move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = accept(listener, Arc::new(manner), tally) => {}
+                        _ = ended => {}
+                    }
+                });
+            }
+        })?;
+        Ok(Self { address, tally, end: Some(end), thread: Some(thread) })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many requests have arrived.
+    pub fn requests(&self) -> u64 {
+        self.tally.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many connections have been accepted.
+    pub fn connections(&self) -> u64 {
+        self.tally.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // It has nothing left to tell: a panic in there was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, manner: Arc<Manner>, tally: Arc<Tally>) {
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
+    loop {
+        // Refused connections (too many open files, a client already gone) are
+        // the client's to notice; the next one may fare better.
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        tally.connections.fetch_add(1, Ordering::Relaxed);
+        if manner.death == Some(Death::OnAccept) {
+            continue;
+        }
+        // Small answers must not wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let (manner, tally) = (Arc::clone(&manner), Arc::clone(&tally));
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                tally.requests.fetch_add(1, Ordering::Relaxed);
+                answer::answer(request, Arc::clone(&manner))
+            });
+            // How a connection ends is the edge's business, seen from there.
+            let _ = auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

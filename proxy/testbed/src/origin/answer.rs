@@ -1,0 +1,103 @@
+//! What an origin answers to one request.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::{HeaderMap, Version, request};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+
+use super::manner::{Death, Manner, Say};
+use crate::client::Echo;
+
+pub(super) type AnswerBody = Either<Full<Bytes>, BrokenBody>;
+
+/// hyper closes the connection when it is given an error in place of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("this origin dies on purpose")]
+pub(super) struct Dies;
+
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    manner: Arc<Manner>,
+) -> Result<Response<AnswerBody>, Dies> {
+    if !manner.pause.is_zero() {
+        tokio::time::sleep(manner.pause).await;
+    }
+    if manner.death == Some(Death::OnRequest) {
+        return Err(Dies);
+    }
+    let version = request.version();
+    let body = match &manner.say {
+        Say::Bytes(body) => body.clone(),
+        Say::Echo => {
+            let (head, body) = request.into_parts();
+            echo(manner.name.clone(), &head, body).await?
+        }
+    };
+    let body = match manner.death {
+        Some(Death::InBody) => Either::Right(BrokenBody { length: body.len().max(2), begun: false }),
+        Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer) | None => Either::Left(Full::new(body)),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = manner.status;
+    *response.headers_mut() = manner.headers.clone();
+    if manner.death == Some(Death::AfterAnswer) && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+async fn echo(origin: Option<String>, head: &request::Parts, body: Incoming) -> Result<Bytes, Dies> {
+    let body = body.collect().await.map_err(|_gone| Dies)?.to_bytes();
+    let echo = Echo {
+        origin,
+        method: head.method.to_string(),
+        path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        version: format!("{:?}", head.version),
+        host: head.uri.host().map(str::to_owned).or_else(|| text(&head.headers, "host")),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body_length: body.len(),
+    };
+    Ok(echo.to_json().map_err(|_never| Dies)?.into())
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// Announces `length` bytes, sends one, and breaks off.
+pub(super) struct BrokenBody {
+    length: usize,
+    begun: bool,
+}
+
+impl Body for BrokenBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.begun {
+            // The end, though more was announced: hyper breaks the connection off.
+            return Poll::Ready(None);
+        }
+        self.begun = true;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length as u64)
+    }
+}
