@@ -25,7 +25,7 @@ pub(crate) use module::core_of;
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::verdict::Verdict;
-use wasmtime::{InstancePre, Linker, Module, ModuleExport, Store, TypedFunc};
+use wasmtime::{InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, WasmParams};
 
 use crate::call::fault;
 use crate::exchange::CallState;
@@ -50,11 +50,17 @@ struct Phase {
     post: Option<ModuleExport>,
 }
 
-/// A live core instance.
+/// A live core instance. Phases are looked up when they are first called.
 pub(crate) struct DirectInstance {
     inner: wasmtime::Instance,
-    request: Option<(TypedFunc<i32, i32>, Option<TypedFunc<i32, ()>>)>,
-    response: Option<(TypedFunc<(i32, i32, i32), i32>, Option<TypedFunc<i32, ()>>)>,
+    request: Option<Callable<i32>>,
+    response: Option<Callable<(i32, i32, i32)>>,
+}
+
+/// A phase of an instance, and what frees its results.
+struct Callable<Arguments> {
+    call: TypedFunc<Arguments, i32>,
+    post: Option<TypedFunc<i32, ()>>,
 }
 
 /// The handle that a guest is lent: there is one subject, so there is one handle.
@@ -111,42 +117,8 @@ fn function(
 impl DirectInstance {
     /// Looks the phases up, so that one of another type than the contract's fails before any call.
     pub(crate) fn try_out(&mut self, direct: &Direct, store: &mut Store<CallState>) -> wasmtime::Result<()> {
-        self.request(direct, store)?;
-        self.response(direct, store).map(|_| ())
-    }
-
-    #[expect(clippy::type_complexity, reason = "a function and what frees its result")]
-    fn request(
-        &mut self,
-        direct: &Direct,
-        store: &mut Store<CallState>,
-    ) -> wasmtime::Result<Option<(TypedFunc<i32, i32>, Option<TypedFunc<i32, ()>>)>> {
-        if let (None, Some(phase)) = (&self.request, direct.request) {
-            let call = function(&self.inner, store, phase.call)?.typed(&*store)?;
-            self.request = Some((call, self.post(store, phase)?));
-        }
-        Ok(self.request.clone())
-    }
-
-    #[expect(clippy::type_complexity, reason = "a function and what frees its result")]
-    fn response(
-        &mut self,
-        direct: &Direct,
-        store: &mut Store<CallState>,
-    ) -> wasmtime::Result<Option<(TypedFunc<(i32, i32, i32), i32>, Option<TypedFunc<i32, ()>>)>> {
-        if let (None, Some(phase)) = (&self.response, direct.response) {
-            let call = function(&self.inner, store, phase.call)?.typed(&*store)?;
-            self.response = Some((call, self.post(store, phase)?));
-        }
-        Ok(self.response.clone())
-    }
-
-    fn post(
-        &self,
-        store: &mut Store<CallState>,
-        phase: Phase,
-    ) -> wasmtime::Result<Option<TypedFunc<i32, ()>>> {
-        phase.post.map(|post| function(&self.inner, store, post)?.typed(&*store)).transpose()
+        callable(&mut self.request, &self.inner, direct.request, store)?;
+        callable(&mut self.response, &self.inner, direct.response, store).map(|_| ())
     }
 
     /// Calls the request phase; `None` where there is none.
@@ -156,12 +128,11 @@ impl DirectInstance {
         store: &mut Store<CallState>,
         lives_on: bool,
     ) -> Result<Option<Verdict>, Fault> {
-        let Some((call, post)) = self.request(direct, store).map_err(|error| fault(&error, store))? else {
-            return Ok(None);
-        };
-        let returned = call.call(&mut *store, LENT).map_err(|error| fault(&error, store))?;
+        let phase = callable(&mut self.request, &self.inner, direct.request, store);
+        let Some(phase) = phase.map_err(|error| fault(&error, store))? else { return Ok(None) };
+        let returned = phase.call.call(&mut *store, LENT).map_err(|error| fault(&error, store))?;
         let verdict = verdict::request(memory::of(store), returned);
-        free(post.filter(|_| lives_on), store, returned)?;
+        phase.free(store, returned, lives_on)?;
         verdict.map(Some)
     }
 
@@ -173,18 +144,38 @@ impl DirectInstance {
         memo: &[u8],
         lives_on: bool,
     ) -> Result<Option<()>, Fault> {
-        let Some((call, post)) = self.response(direct, store).map_err(|error| fault(&error, store))? else {
-            return Ok(None);
-        };
+        let phase = callable(&mut self.response, &self.inner, direct.response, store);
+        let Some(phase) = phase.map_err(|error| fault(&error, store))? else { return Ok(None) };
         let (at, length) = memory::give(&mut *store, memo).map_err(|error| fault(&error, store))?;
-        let returned = call.call(&mut *store, (LENT, at, length)).map_err(|error| fault(&error, store))?;
+        let arguments = (LENT, at, length);
+        let returned = phase.call.call(&mut *store, arguments).map_err(|error| fault(&error, store))?;
         let done = verdict::response(memory::of(store), returned);
-        free(post.filter(|_| lives_on), store, returned)?;
+        phase.free(store, returned, lives_on)?;
         done.map(Some)
     }
 }
 
-/// Lets the guest free what it returned; one that ends with the call need not.
-fn free(post: Option<TypedFunc<i32, ()>>, store: &mut Store<CallState>, returned: i32) -> Result<(), Fault> {
-    post.map_or(Ok(()), |post| post.call(&mut *store, returned)).map_err(|error| fault(&error, store))
+/// The phase, looked up if it was not yet; `None` where the guest has none.
+fn callable<'i, Arguments: WasmParams>(
+    known: &'i mut Option<Callable<Arguments>>,
+    instance: &wasmtime::Instance,
+    phase: Option<Phase>,
+    store: &mut Store<CallState>,
+) -> wasmtime::Result<Option<&'i Callable<Arguments>>> {
+    if let (None, Some(phase)) = (&known, phase) {
+        let call = function(instance, store, phase.call)?.typed(&*store)?;
+        let post = phase.post.map(|post| function(instance, store, post)?.typed(&*store)).transpose()?;
+        *known = Some(Callable { call, post });
+    }
+    Ok(known.as_ref())
+}
+
+impl<Arguments> Callable<Arguments> {
+    /// Lets the guest free what it returned; an instance that ends with the call need not.
+    fn free(&self, store: &mut Store<CallState>, returned: i32, lives_on: bool) -> Result<(), Fault> {
+        match &self.post {
+            Some(post) if lives_on => post.call(&mut *store, returned).map_err(|error| fault(&error, store)),
+            Some(_) | None => Ok(()),
+        }
+    }
 }

@@ -5,7 +5,6 @@ use wasmtime::{AsContextMut, Caller, Memory, Store, TypedFunc};
 use crate::exchange::CallState;
 
 /// Where a guest's values are, and how it makes room for ours.
-#[derive(Clone)]
 pub(crate) struct Guest {
     memory: Memory,
     /// `cabi_realloc(old, old size, alignment, new size)`.
@@ -27,15 +26,15 @@ pub(crate) enum Lie {
     NotText,
     #[error("a value that its type does not have")]
     NoSuchCase,
-    #[error("a host call before there is a memory")]
-    TooEarly,
+    #[error("a host call while it starts or makes room")]
+    NotNow,
 }
 
 /// The guest's memory, and the state beside it.
 pub(super) fn parts<'c>(
     caller: &'c mut Caller<'_, CallState>,
 ) -> wasmtime::Result<(View<'c>, &'c mut CallState)> {
-    let memory = caller.data().guest.as_ref().ok_or(Lie::TooEarly)?.memory;
+    let memory = caller.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let (bytes, state) = memory.data_and_store_mut(caller);
     Ok((View(bytes), state))
 }
@@ -60,13 +59,19 @@ pub(super) fn give(
 }
 
 /// Makes room in the guest's memory.
+///
+/// The guest is taken out of the state for as long as it does: cloning its function would cost more
+/// than the call, and a `cabi_realloc` that calls the host is not to be served (the canonical ABI
+/// has it trap as well).
 pub(super) fn room(
     mut store: impl AsContextMut<Data = CallState>,
     alignment: i32,
     length: i32,
 ) -> wasmtime::Result<i32> {
-    let guest = store.as_context_mut().data().guest.clone().ok_or(Lie::TooEarly)?;
-    guest.realloc.call(&mut store, (0, 0, alignment, length))
+    let guest = store.as_context_mut().data_mut().guest.take().ok_or(Lie::NotNow)?;
+    let at = guest.realloc.call(&mut store, (0, 0, alignment, length));
+    store.as_context_mut().data_mut().guest = Some(guest);
+    at
 }
 
 /// Writes into the guest's memory, where it asked for it or made room.
@@ -76,7 +81,7 @@ pub(super) fn write(
     bytes: &[u8],
 ) -> wasmtime::Result<()> {
     let mut context = store.as_context_mut();
-    let memory = context.data().guest.as_ref().ok_or(Lie::TooEarly)?.memory;
+    let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let start = address(at);
     let end = start.checked_add(bytes.len()).ok_or(Lie::Outside)?;
     memory.data_mut(&mut context).get_mut(start..end).ok_or(Lie::Outside)?.copy_from_slice(bytes);

@@ -6,3 +6,4 @@ mod stage; // a host, plans and subjects
 mod faults; // guests that are wrong on purpose
 mod life; // each verb, and each refusal at its verb
 mod restarts; // what is kept, in memory and on disk
+mod ways; // directly and as a component: the same
