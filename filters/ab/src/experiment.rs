@@ -73,6 +73,9 @@ impl TryFrom<Written> for Experiment {
             Some(header) => header,
             None => HeaderName::new("x-ab-".to_owned() + &name).map_err(|illegal| illegal.to_string())?,
         };
+        if header.is_reserved() {
+            return Err(["the proxy keeps `", &header, "` to itself"].concat());
+        }
         Ok(Self {
             seed: Seed::new(seed.as_deref().unwrap_or(&name)),
             fact: ("ab.".to_owned() + &name).into(),

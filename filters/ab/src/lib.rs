@@ -62,7 +62,7 @@ impl Ab {
         let testers = self.testers.as_ref();
         let asked = testers.map(|testers| testers.ask(&mut look, &self.experiments)).unwrap_or_default();
 
-        let mut edits = Edits::new();
+        let mut edits = Edits::with_capacity(2 * self.experiments.len() + 1);
         let mut takes_part = false;
         for (index, experiment) in self.experiments.iter().enumerate() {
             let variant = match asked.of(index) {

@@ -57,6 +57,9 @@ impl TryFrom<Written> for Tester {
         if !token.as_deref().is_none_or(is_bearer) {
             return Err("a token is 8 to 64 letters, digits, - and _");
         }
+        if header.as_ref().is_some_and(HeaderName::is_reserved) {
+            return Err("testers can not ask in a header that the proxy keeps to itself");
+        }
         let query = query.map(|name| Source::Parameter(name.into()));
         let sources: Box<[Source]> = query.into_iter().chain(header.clone().map(Source::Header)).collect();
         if sources.is_empty() {

@@ -24,7 +24,8 @@ pub(crate) struct Ticket<'t> {
 impl<'t> Ticket<'t> {
     /// Reads what a client sent. Whatever that is, only known variants and a harmless bearer come out.
     pub(crate) fn read(text: &'t str, experiments: &[Experiment]) -> Self {
-        let mut ticket = Self::default();
+        let mut ticket = Self { news: text.len() > TEXT_MAX, ..Self::default() };
+        let text = if ticket.news { "" } else { text };
         for (index, entry) in text.split('~').enumerate() {
             match entry.split_once('.') {
                 Some((experiment, variant)) => match find(experiments, experiment, variant) {
@@ -80,6 +81,9 @@ impl Variants {
     }
 }
 
+/// No browser keeps a longer cookie.
+const TEXT_MAX: usize = 4 * 1024;
+
 fn find(experiments: &[Experiment], name: &str, variant: &str) -> Option<(usize, usize)> {
     let at = experiments.iter().position(|experiment| *experiment.name == *name)?;
     let variants = &experiments.get(at)?.variants;
@@ -129,6 +133,7 @@ mod tests {
             ("banner.b~6b1f0c55d2a94e07", "banner.b"),
             ("<script>~banner.b", "banner.b"),
             ("short~banner.b", "banner.b"),
+            (&"banner.b~".repeat(500), ""),
             (". ~..~\u{0}", ""),
         ] {
             let ticket = Ticket::read(text, &experiments);

@@ -31,6 +31,9 @@ impl Denial {
         if self.body.len() > BODY_MAX {
             return Err("the body of this answer is a sentence or a page, at most 64 KiB");
         }
+        if self.headers.iter().any(|(name, _)| name.is_reserved()) {
+            return Err("an answer has no headers that the proxy keeps to itself, like content-length");
+        }
         if self.headers.iter().any(|(_, value)| value.chars().any(char::is_control)) {
             return Err("a header's value has no line breaks or other control characters");
         }

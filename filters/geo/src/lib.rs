@@ -47,7 +47,7 @@ impl Geo {
         let place = geo::locate(client);
         let denied = self.screen.denies(place.as_ref());
 
-        let mut edits = Edits::new();
+        let mut edits = Edits::with_capacity(self.facts.len() + self.headers.len() + self.removed.len() + 1);
         for field in &self.facts {
             if let Some(text) = field.text(client, place.as_ref()) {
                 edits.fact(field.fact(), text);

@@ -89,6 +89,9 @@ impl TryFrom<Written> for Geo {
             }
         }
         headers.extend(written.names.0);
+        if let Some((_, name)) = headers.iter().find(|(_, name)| name.is_reserved()) {
+            return Err(["the proxy keeps `", name, "` to itself"].concat());
+        }
         let same = |name: &HeaderName| headers.iter().filter(|(_, other)| other == name).count();
         if let Some((_, twice)) = headers.iter().find(|(_, name)| same(name) > 1) {
             return Err(["two fields would be sent as `", twice, "`"].concat());

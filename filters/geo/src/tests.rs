@@ -243,3 +243,10 @@ fn mistakes_are_told() {
         "{error}"
     );
 }
+
+#[test]
+fn the_readme_is_right() {
+    let examples = include_str!("../README.md").split("```yaml\n").skip(1);
+    let examples = examples.map(|example| example.split("```").next().unwrap());
+    assert_eq!(examples.inspect(|example| drop(Geo::from_yaml(example).unwrap())).count(), 3);
+}

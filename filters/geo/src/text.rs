@@ -49,12 +49,17 @@ pub(crate) fn degrees(degrees: f64) -> Option<String> {
 
 /// With zeros in front, so that there are at least so many digits.
 fn digits(mut number: u32, least: usize) -> String {
-    let mut reversed = Vec::with_capacity(12);
-    while number > 0 || reversed.len() < least {
-        reversed.push(b'0' + (number % 10) as u8);
+    let mut digits = [b'0'; 10];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        if number == 0 && used >= least {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
+        used += 1;
     }
-    reversed.into_iter().rev().map(char::from).collect()
+    digits.iter().skip(10 - used).copied().map(char::from).collect()
 }
 
 #[cfg(test)]

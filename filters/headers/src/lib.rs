@@ -16,7 +16,7 @@ use edgeloom_sdk::{Memo, Request, Response, Settings, filter};
 
 use rules::Rules;
 use security::Security;
-use slot::Slot;
+use slot::{Filled, Slot};
 
 /// The filter, ready to run.
 #[derive(Debug, Settings)]
@@ -26,54 +26,43 @@ pub struct Headers {
     response: Rules,
 }
 
-/// What the response is told by its request: values of slots, in order.
-type Told = Vec<Option<Vec<u8>>>;
-
 #[filter]
 impl Headers {
     #[on_request]
-    fn edit_request(&self, request: &mut Request) -> Option<Memo<Told>> {
+    fn edit_request(&self, request: &mut Request) -> Option<Memo<Filled>> {
         let mut look = Look::at(request);
-        let filled: Vec<_> = self.request.slots.iter().map(|slot| slot.of_request(&mut look)).collect();
-        let told = self.tell(&mut look);
+        let filled = self.request.slots.fill(|slot| slot.of_request(&mut look));
+        let is_told = self.response.slots.iter().any(Slot::is_told);
+        let told = is_told.then(|| {
+            Memo(
+                self.response
+                    .slots
+                    .fill(|slot| if slot.is_told() { slot.of_request(&mut look) } else { None }),
+            )
+        });
         if !self.request.is_empty() {
             let lines = OnceCell::new();
             let edits = self.request.edits(request, &lines, &filled);
             request.apply(&edits);
         }
-        (!told.is_empty()).then_some(Memo(told))
+        told
     }
 
     #[on_response]
-    fn edit_response(&self, response: &mut Response, told: Option<Memo<Told>>) {
+    fn edit_response(&self, response: &mut Response, told: Option<Memo<Filled>>) {
         if self.response.is_empty() {
             return;
         }
         let mut told = told.map(|Memo(told)| told).unwrap_or_default().into_iter();
-        let fill = |slot: &Slot| if slot.is_told() { told.next()? } else { slot.of_response(response) };
-        let filled: Vec<_> = self.response.slots.iter().map(fill).collect();
+        let filled = self.response.slots.fill(|slot| {
+            let told = told.next().flatten();
+            if slot.is_told() { told } else { slot.of_response(response) }
+        });
         let lines = OnceCell::new();
         let edits = self.response.edits(response, &lines, &filled);
         response.apply(&edits);
     }
 }
-
-impl Headers {
-    /// What the response has to be told. Of what is too long for a memo it is told nothing.
-    fn tell<'r>(&'r self, look: &mut Look<'r>) -> Told {
-        let mut room = TOLD_MAX;
-        let told = self.response.slots.iter().filter(|slot| slot.is_told());
-        told.map(|slot| {
-            let value = slot.of_request(look).filter(|value| value.len() <= room)?;
-            room -= value.len();
-            Some(value)
-        })
-        .collect()
-    }
-}
-
-/// A memo has room for 16 KiB.
-const TOLD_MAX: usize = 15 * 1024;
 
 /// The settings, as the operator writes them.
 #[derive(Settings)]

@@ -1,12 +1,13 @@
 //! What is done to one head.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use edgeloom_sdk::settings::{OneOrMany, Ordered};
 use edgeloom_sdk::when::ValuePattern;
 use edgeloom_sdk::{Edits, HeaderName, Request, Response, Settings};
 
-use crate::slot::Slot;
+use crate::slot::Slots;
 use crate::template::{Named, Template};
 
 /// Edits of one head, made in this order.
@@ -22,7 +23,7 @@ pub(crate) struct Rules {
     append: Lines,
     add: Lines,
     /// What the templates ask for.
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Slots,
 }
 
 /// Headers, each with its values.
@@ -47,7 +48,7 @@ impl Rules {
             }
         }
         for (old, new) in &self.rename {
-            for (index, value) in present.values(old).enumerate() {
+            for (index, value) in present.values(old).take(RENAMED_MAX).enumerate() {
                 if index == 0 {
                     edits.remove(old).set(new, value)
                 } else {
@@ -56,12 +57,11 @@ impl Rules {
             }
         }
         for (name, templates) in &self.set {
-            edits.remove(name);
-            add(&mut edits, name, templates, filled);
+            set(&mut edits, name, templates, filled);
         }
         for (name, templates) in &self.default {
             if self.is_gone(name) || !present.has(name) {
-                add(&mut edits, name, templates, filled);
+                set(&mut edits, name, templates, filled);
             }
         }
         for (name, templates) in &self.append {
@@ -70,7 +70,9 @@ impl Rules {
             }
         }
         for (name, templates) in &self.add {
-            add(&mut edits, name, templates, filled);
+            for value in rendered(templates, filled) {
+                edits.add(name, value);
+            }
         }
         edits
     }
@@ -91,9 +93,7 @@ impl Rules {
         if !self.is_gone(name) {
             present.values(name).for_each(&mut join);
         }
-        for value in templates.iter().filter_map(|template| template.render(filled)) {
-            join(&value);
-        }
+        rendered(templates, filled).for_each(|value| join(&value));
         (!line.is_empty()).then_some(line)
     }
 
@@ -121,10 +121,28 @@ impl Rules {
     }
 }
 
-fn add<'e>(edits: &mut Edits<'e>, name: &'e HeaderName, templates: &[Template], filled: &[Option<Vec<u8>>]) {
-    for value in templates.iter().filter_map(|template| template.render(filled)) {
+/// Gives a header these values and no other: none at all where there is nothing to send.
+fn set<'e>(
+    edits: &mut Edits<'e>,
+    name: &'e HeaderName,
+    templates: &'e [Template],
+    filled: &[Option<Vec<u8>>],
+) {
+    let mut values = rendered(templates, filled);
+    match values.next() {
+        Some(first) => edits.set(name, first),
+        None => edits.remove(name),
+    };
+    for value in values {
         edits.add(name, value);
     }
+}
+
+fn rendered<'t>(
+    templates: &'t [Template],
+    filled: &[Option<Vec<u8>>],
+) -> impl Iterator<Item = Cow<'t, [u8]>> {
+    templates.iter().filter_map(|template| template.render(filled))
 }
 
 /// One line of a head.
@@ -260,14 +278,16 @@ impl TryFrom<Written> for Rules {
         if rules.append.iter().any(|(name, _)| name == "set-cookie") {
             return Err("cookies can not be joined with commas: `add` them".into());
         }
-        if rules.names().count() > LINES_MAX || rules.slots.len() > SLOTS_MAX {
-            return Err("these are more than 100 headers or 32 different placeholders".into());
+        let lists = [&rules.set, &rules.default, &rules.append, &rules.add];
+        let values: usize = lists.into_iter().flatten().map(|(_, values)| values.len()).sum();
+        if values + rules.remove.len() + rules.rename.len() > EDITS_MAX {
+            return Err("these are more than 100 edits".into());
         }
         Ok(rules)
     }
 }
 
-fn numbered(written: WrittenLines, slots: &mut Vec<Slot>) -> Lines {
+fn numbered(written: WrittenLines, slots: &mut Slots) -> Lines {
     let lines = written.0.into_iter();
     lines
         .map(|(Editable(name), values)| {
@@ -276,8 +296,8 @@ fn numbered(written: WrittenLines, slots: &mut Vec<Slot>) -> Lines {
         .collect()
 }
 
-/// Half of what a head has room for.
-const LINES_MAX: usize = 100;
+/// What one call may do, less what clients can cause: a wildcard may meet 100 of their lines.
+const EDITS_MAX: usize = 100;
 
-/// Their values must fit into a memo.
-const SLOTS_MAX: usize = 32;
+/// The most lines of one header that are renamed. More are no use, but could fill the head.
+const RENAMED_MAX: usize = 16;

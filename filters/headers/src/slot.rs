@@ -1,4 +1,4 @@
-//! What placeholders ask for.
+//! What placeholders ask for, and how much of it there may be.
 
 use std::borrow::Cow;
 
@@ -49,5 +49,43 @@ impl Slot {
         }
     }
 }
+
+/// The slots of one head's templates, each asked for once, with how often it is filled in.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Vec<(Slot, usize)>);
+
+/// A value for each slot, in order.
+pub(crate) type Filled = Vec<Option<Vec<u8>>>;
+
+impl Slots {
+    /// The place of this slot.
+    pub(crate) fn number(&mut self, slot: Slot) -> usize {
+        if let Some(at) = self.0.iter().position(|(known, _)| *known == slot) {
+            self.0.iter_mut().skip(at).take(1).for_each(|(_, uses)| *uses += 1);
+            return at;
+        }
+        self.0.push((slot, 1));
+        self.0.len() - 1
+    }
+
+    /// Asks for the values. What does not fit counts as missing: a client that sends much must not
+    /// make a head too large to be edited.
+    pub(crate) fn fill<'s>(&'s self, mut value: impl FnMut(&'s Slot) -> Option<Vec<u8>>) -> Filled {
+        let mut room = FILLED_MAX;
+        let mut fill = |(slot, uses): &'s (Slot, usize)| {
+            let value = value(slot)?;
+            room = room.checked_sub(value.len() * uses)?;
+            Some(value)
+        };
+        self.0.iter().map(&mut fill).collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.0.iter().map(|(slot, _)| slot)
+    }
+}
+
+/// Half of the room that is kept for filters on the head of a request.
+const FILLED_MAX: usize = 2 * 1024;
 
 const MORE: &str = "; for responses, also response.status and response.header.NAME";

@@ -1,9 +1,11 @@
 //! Values with placeholders: `${name}`, `${name:-fallback}`; `$${` stands for `${` itself.
 
+use std::borrow::Cow;
+
 use edgeloom_sdk::Settings;
 use edgeloom_sdk::when::Source;
 
-use crate::slot::Slot;
+use crate::slot::{Slot, Slots};
 
 /// A header's value, parsed once. Its slots are numbered.
 #[derive(Debug)]
@@ -24,7 +26,10 @@ enum Piece<S> {
 
 impl Template {
     /// The value. `None` where placeholders leave nothing of it: such a header is not sent.
-    pub(crate) fn render(&self, values: &[Option<Vec<u8>>]) -> Option<Vec<u8>> {
+    pub(crate) fn render(&self, values: &[Option<Vec<u8>>]) -> Option<Cow<'_, [u8]>> {
+        if let [Piece::Text(text)] = self.0.as_slice() {
+            return Some(Cow::Borrowed(text.as_bytes()));
+        }
         let mut rendered = Vec::new();
         let mut slots = false;
         for piece in &self.0 {
@@ -41,7 +46,7 @@ impl Template {
                 }
             }
         }
-        (!rendered.is_empty() || !slots).then_some(rendered)
+        (!rendered.is_empty() || !slots).then_some(Cow::Owned(rendered))
     }
 }
 
@@ -58,18 +63,12 @@ impl Named {
         Self(pieces)
     }
 
-    /// Numbers the slots: by their places in this list, to which new ones are added.
-    pub(crate) fn number(self, slots: &mut Vec<Slot>) -> Template {
-        let mut number = |slot: Slot| {
-            slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
-                slots.push(slot);
-                slots.len() - 1
-            })
-        };
+    /// Numbers the slots.
+    pub(crate) fn number(self, slots: &mut Slots) -> Template {
         let pieces = self.0.into_iter().map(|piece| match piece {
             Piece::Text(text) => Piece::Text(text),
-            Piece::Slot(slot, fallback) => Piece::Slot(number(slot), fallback),
-            Piece::Encrypted(slot) => Piece::Encrypted(number(slot)),
+            Piece::Slot(slot, fallback) => Piece::Slot(slots.number(slot), fallback),
+            Piece::Encrypted(slot) => Piece::Encrypted(slots.number(slot)),
         });
         Template(pieces.collect())
     }
@@ -111,10 +110,13 @@ mod tests {
     use super::*;
 
     fn render(template: &str, known: &[(&str, &str)]) -> Option<String> {
-        let mut slots: Vec<Slot> = known.iter().map(|(name, _)| Slot::parse(name).unwrap()).collect();
-        let values: Vec<_> = known.iter().map(|(_, value)| Some(value.as_bytes().to_vec())).collect();
+        let known = known.iter().map(|(name, value)| (Slot::parse(name).unwrap(), value.as_bytes().to_vec()));
+        let known: Vec<_> = known.collect();
+        let mut slots = Slots::default();
         let template = Named::try_from(template.to_owned()).unwrap().number(&mut slots);
-        template.render(&values).map(|bytes| String::from_utf8(bytes).unwrap())
+        let values =
+            slots.fill(|slot| known.iter().find(|(known, _)| known == slot).map(|(_, value)| value.clone()));
+        template.render(&values).map(|bytes| String::from_utf8(bytes.into_owned()).unwrap())
     }
 
     #[test]
@@ -141,11 +143,11 @@ mod tests {
 
     #[test]
     fn a_slot_is_asked_for_once() {
-        let mut slots = Vec::new();
+        let mut slots = Slots::default();
         for template in ["${header.a} ${header.b}", "${header.b} ${header.a} ${response.status}"] {
             Named::try_from(template.to_owned()).unwrap().number(&mut slots);
         }
-        assert_eq!(slots.len(), 3);
+        assert_eq!(slots.iter().count(), 3);
     }
 
     #[test]

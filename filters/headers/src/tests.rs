@@ -115,13 +115,38 @@ fn the_response_knows_the_request() {
 }
 
 #[test]
-fn what_is_too_long_to_be_remembered_is_missing() {
-    let settings = "{ response: { set: { x-a: '${header.x-long:-long}', x-b: '${header.user-agent}' } } }";
-    let long = get().with_header("x-long", "x".repeat(15 * 1024 + 1));
-    let (_, response, memo) = exchange(settings, long, Response::new(200));
-    assert!(memo.len() < 100);
-    assert_eq!(response.header_str("x-a").as_deref(), Some("long"));
-    assert_eq!(response.header_str("x-b").as_deref(), Some("curl"));
+fn what_is_too_long_counts_as_missing() {
+    let long = || get().with_header("x-long", "x".repeat(1025));
+    let once = "{ set: { x-a: '${header.x-long:-long}', x-b: '${header.user-agent}' } }";
+    let twice = "{ set: { x-a: '${header.x-long:-long}', x-b: '${header.user-agent}', x-c: '${header.x-long:-long}' } }";
+    for (rules, filled) in [(once, "x".repeat(1025)), (twice, "long".to_owned())] {
+        let (request, ..) = exchange(&format!("{{ request: {rules} }}"), long(), Response::new(200));
+        assert_eq!(request.header_str("x-a").as_deref(), Some(&*filled));
+        assert_eq!(request.header_str("x-b").as_deref(), Some("curl"));
+        let (_, response, memo) = exchange(&format!("{{ response: {rules} }}"), long(), Response::new(200));
+        assert_eq!(response.header_str("x-a"), Some(filled));
+        assert!(memo.len() < 2 * 1024);
+    }
+}
+
+#[test]
+fn no_client_sends_more_than_can_be_edited() {
+    // As much as the proxy lets in: 100 lines, or 12 KiB.
+    let rules = "{ request: { remove: [x-internal-*], rename: { x-a: x-a-much-longer-name-than-it-has-been-before },
+        append: { x-list: 'a' }, set: { x-b: '${request.path}', x-c: '${request.path} ${header.x-large}' } } }";
+    let many = |name: &str| {
+        (0..99).fold(Request::get("http://x/"), |request, n| {
+            request.with_header(name.replace('#', &n.to_string()), "v")
+        })
+    };
+    for request in [
+        many("x-internal-#"),
+        many("x-a"),
+        many("x-list"),
+        Request::get(&["http://x/", &"p".repeat(8000)].concat()).with_header("x-large", "v".repeat(12_000)),
+    ] {
+        exchange(rules, request, Response::new(200));
+    }
 }
 
 #[test]
@@ -212,4 +237,11 @@ fn mistakes_are_told() {
         let error = Headers::from_yaml(wrong).unwrap_err().to_string();
         assert!(error.starts_with(told), "{wrong}: {error}");
     }
+}
+
+#[test]
+fn the_readme_is_right() {
+    let examples = include_str!("../README.md").split("```yaml\n").skip(1);
+    let examples = examples.map(|example| example.split("```").next().unwrap());
+    assert_eq!(examples.inspect(|example| drop(Headers::from_yaml(example).unwrap())).count(), 3);
 }

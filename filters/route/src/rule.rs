@@ -68,6 +68,10 @@ impl Rule {
                 "a redirect goes back to the client: `to`, `path` and `query` have no place beside it".into(),
             );
         }
+        let name = self.name.as_deref().unwrap_or("-");
+        if !(1..=64).contains(&name.len()) || name.chars().any(char::is_control) {
+            return Err("a rule's name is short, and one line".into());
+        }
         let set = if let Some(Rewrite::Set(target)) = &self.path { Some(target) } else { None };
         if set.is_some_and(|target| !target.is_local()) {
             return Err("`path.set` begins with `/` or `{path}`".into());

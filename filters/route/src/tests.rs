@@ -208,3 +208,10 @@ fn mistakes_are_told() {
         assert_eq!(Route::from_yaml(wrong).unwrap_err().to_string(), told);
     }
 }
+
+#[test]
+fn the_readme_is_right() {
+    let examples = include_str!("../README.md").split("```yaml\n").skip(1);
+    let examples = examples.map(|example| example.split("```").next().unwrap());
+    assert_eq!(examples.inspect(|example| drop(Route::from_yaml(example).unwrap())).count(), 2);
+}

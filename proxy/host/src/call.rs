@@ -66,7 +66,17 @@ impl Instance {
     /// For another call: starts the clock again.
     pub(crate) fn renew(&mut self) {
         begin(&mut self.store);
-        self.store.data_mut().log_lines = 0;
+        let state = self.store.data_mut();
+        state.log_lines = 0;
+        state.limits.outgrew = false;
+    }
+
+    /// Puts the instance back as a fresh one is; `false` where only a fresh one is that.
+    pub(crate) fn restore(&mut self, filter: &Filter) -> bool {
+        match (&filter.linked, &self.inner) {
+            (Linked::Direct(direct), Inner::Direct(instance)) => instance.restore(direct, &mut self.store),
+            (Linked::Direct(_) | Linked::Whole(_), Inner::Direct(_) | Inner::Whole { .. }) => false,
+        }
     }
 
     /// Looks every phase up, so that one of another type than the contract's fails before any call.

@@ -18,7 +18,7 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 use crate::cache::Cache;
 use crate::call::{Limits, cut};
 use crate::compile::{CompileError, Component, compile, compile_core};
-use crate::direct::core_of;
+use crate::direct::{core_of, restorable};
 use crate::ticker::ticks;
 
 /// A component configured once, its memory frozen: one module and one settings text.
@@ -31,7 +31,10 @@ pub(crate) struct Image {
 pub(crate) enum Code {
     Component(Compiled),
     /// Of a component that we made ourselves, the guest's own module: see [`crate::direct`].
-    Core(wasmtime::Module),
+    Core {
+        module: wasmtime::Module,
+        restorable: bool,
+    },
 }
 
 /// Why a module did not accept its settings.
@@ -55,6 +58,11 @@ pub enum ConfigureError {
     Compile(#[from] CompileError),
 }
 
+/// The forms of an image, in the keys of the cache.
+const RESTORABLE: &[u8] = b"restorable core";
+const CORE: &[u8] = b"core";
+const WHOLE: &[u8] = b"component";
+
 /// The engines and the cache that images are made with.
 pub(crate) struct Workshop {
     pub(crate) serving: Engine,
@@ -71,22 +79,25 @@ impl Workshop {
         memory: Bytes,
     ) -> Result<Image, ConfigureError> {
         let key = |form: &'static [u8]| [form, &component.module.digest.0, settings.as_bytes()];
-        let (core, whole) = (key(b"core"), key(b"component"));
-        let kept = (self.cache.load(&self.serving, &core).map(Code::Core))
-            .or_else(|| self.cache.load(&self.serving, &whole).map(Code::Component));
+        let core = |restorable| move |module| Code::Core { module, restorable };
+        let kept = (self.cache.load(&self.serving, &key(RESTORABLE)).map(core(true)))
+            .or_else(|| self.cache.load(&self.serving, &key(CORE)).map(core(false)))
+            .or_else(|| self.cache.load(&self.serving, &key(WHOLE)).map(Code::Component));
         if let Some(code) = kept {
             return Ok(Image { code, component });
         }
         let frozen = self.configure(&component, settings, memory)?;
         let code = match core_of(&frozen).filter(|_| component.module.raw) {
             Some(module) => {
-                let module = compile_core(&self.serving, module)?;
-                self.cache.store(&self.serving, &core, &module);
-                Code::Core(module)
+                let rewritten = restorable(module);
+                let form = if rewritten.is_some() { RESTORABLE } else { CORE };
+                let compiled = compile_core(&self.serving, rewritten.as_deref().unwrap_or(module))?;
+                self.cache.store(&self.serving, &key(form), &compiled);
+                Code::Core { module: compiled, restorable: rewritten.is_some() }
             }
             None => {
                 let compiled = compile(&self.serving, &frozen)?;
-                self.cache.store(&self.serving, &whole, &compiled);
+                self.cache.store(&self.serving, &key(WHOLE), &compiled);
                 Code::Component(compiled)
             }
         };

@@ -18,18 +18,23 @@ mod http;
 mod log;
 mod memory;
 mod module;
+mod restore;
 mod verdict;
 
 pub(crate) use memory::Guest;
 pub(crate) use module::core_of;
+pub(crate) use restore::restorable;
+
+use std::sync::OnceLock;
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::verdict::Verdict;
-use wasmtime::{InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, WasmParams};
+use wasmtime::{Global, InstancePre, Linker, Memory, Module, ModuleExport, Store, TypedFunc, WasmParams};
 
 use crate::call::fault;
 use crate::exchange::CallState;
 use crate::grants::Grants;
+use restore::Before;
 
 const ON_REQUEST: &str = "edgeloom:filter/request-phase@0.1.0#on-request";
 const ON_RESPONSE: &str = "edgeloom:filter/response-phase@0.1.0#on-response";
@@ -41,6 +46,9 @@ pub(crate) struct Direct {
     realloc: ModuleExport,
     request: Option<Phase>,
     response: Option<Phase>,
+    /// Where instances can be put back as they were: see [`restore`].
+    stack_pointer: Option<ModuleExport>,
+    before: OnceLock<Option<Before>>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +61,8 @@ struct Phase {
 /// A live core instance. Phases are looked up when they are first called.
 pub(crate) struct DirectInstance {
     inner: wasmtime::Instance,
+    /// All that a call can change of it, where that is all.
+    changes: Option<(Memory, Global)>,
     request: Option<Callable<i32>>,
     response: Option<Callable<(i32, i32, i32)>>,
 }
@@ -68,7 +78,7 @@ const LENT: i32 = 1;
 
 impl Direct {
     /// Only what was granted is there to be imported.
-    pub(crate) fn link(module: &Module, grants: &Grants) -> wasmtime::Result<Self> {
+    pub(crate) fn link(module: &Module, restorable: bool, grants: &Grants) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(module.engine());
         http::add_to_linker(&mut linker)?;
         if grants.geo.is_some() {
@@ -89,6 +99,8 @@ impl Direct {
             request: phase(ON_REQUEST),
             response: phase(ON_RESPONSE),
             pre: linker.instantiate_pre(module)?,
+            stack_pointer: restorable.then(|| restore::stack_pointer(module)).flatten(),
+            before: OnceLock::new(),
         })
     }
 
@@ -98,8 +110,16 @@ impl Direct {
         let memory =
             inner.get_module_export(&mut *store, &self.memory).and_then(wasmtime::Extern::into_memory);
         let realloc = function(&inner, store, self.realloc)?.typed(&*store)?;
-        store.data_mut().guest = Some(Guest::new(memory.ok_or_else(absent)?, realloc));
-        Ok(DirectInstance { inner, request: None, response: None })
+        let memory = memory.ok_or_else(absent)?;
+        store.data_mut().guest = Some(Guest::new(memory, realloc));
+        let export = |export| inner.get_module_export(&mut *store, export);
+        let stack_pointer =
+            self.stack_pointer.as_ref().and_then(export).and_then(wasmtime::Extern::into_global);
+        let changes = stack_pointer.map(|stack_pointer| (memory, stack_pointer));
+        if let Some((memory, stack_pointer)) = changes {
+            self.before.get_or_init(|| Before::of(store, memory, stack_pointer));
+        }
+        Ok(DirectInstance { inner, changes, request: None, response: None })
     }
 }
 
@@ -119,6 +139,16 @@ impl DirectInstance {
     pub(crate) fn try_out(&mut self, direct: &Direct, store: &mut Store<CallState>) -> wasmtime::Result<()> {
         callable(&mut self.request, &self.inner, direct.request, store)?;
         callable(&mut self.response, &self.inner, direct.response, store).map(|_| ())
+    }
+
+    /// Puts the instance back as it was before its first call; `false` where it can not be.
+    pub(crate) fn restore(&self, direct: &Direct, store: &mut Store<CallState>) -> bool {
+        match (self.changes, direct.before.get()) {
+            (Some((memory, stack_pointer)), Some(Some(before))) => {
+                before.restore(store, memory, stack_pointer)
+            }
+            (Some(_) | None, Some(_) | None) => false,
+        }
     }
 
     /// Calls the request phase; `None` where there is none.

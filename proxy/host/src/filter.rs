@@ -8,7 +8,7 @@ use bytes::Bytes as Body;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::{Fault, OnFault};
 use edgeloom_core::head::{Edit, Headers, final_status};
-use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX};
+use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX, REUSE_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::{Answer, Verdict};
 use wasmtime::Engine;
@@ -42,7 +42,8 @@ pub struct Filter {
 /// How long an instance lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Instances {
-    /// For one call: nothing that a call does can be seen by the next.
+    /// For one call: nothing that a call does can be seen by the next. (Where nothing but its memory
+    /// can change, an instance is put back as it was instead of being made anew.)
     #[default]
     Fresh,
     /// For as many calls as it takes without a fault; at most so many wait idle.
@@ -140,25 +141,26 @@ impl Filter {
         matches!(self.instances, Instances::Reuse(_))
     }
 
-    /// A warm instance where the operator allows them and one is idle, else a fresh one.
+    /// An instance that waits idle, as warm or as fresh as the operator wants them, or else a new one.
     fn instance(&self) -> Result<Instance, Fault> {
-        if let Instances::Reuse(_) = self.instances
-            && let Some(mut warm) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
-        {
-            self.slots.idle.fetch_sub(1, Ordering::Relaxed);
-            warm.renew();
-            return Ok(warm);
-        }
-        Instance::fresh(self)
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(mut instance) = idle else { return Instance::fresh(self) };
+        self.slots.idle.fetch_sub(1, Ordering::Relaxed);
+        instance.renew();
+        Ok(instance)
     }
 
     /// Keeps the instance for another call, unless this one ended it.
-    fn put_back(&self, instance: Instance, fault: Option<&Fault>) {
-        let Instances::Reuse(most) = self.instances else { return };
+    fn put_back(&self, mut instance: Instance, fault: Option<&Fault>) {
         // An error that the guest returned is the only fault that leaves its instance whole.
         if !matches!(fault, None | Some(Fault::Returned(_))) {
             return;
         }
+        let most = match self.instances {
+            Instances::Reuse(most) => most,
+            Instances::Fresh if instance.restore(self) => REUSE_MAX,
+            Instances::Fresh => return,
+        };
         if self.slots.idle.fetch_add(1, Ordering::Relaxed) < self.slots.idle_max {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < most as usize {

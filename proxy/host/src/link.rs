@@ -45,7 +45,7 @@ pub(crate) fn link(engine: &Engine, image: &Image, grants: &Grants) -> Result<Li
         return Err(LinkError::NotGranted(*want));
     }
     match &image.code {
-        Code::Core(core) => Direct::link(core, grants).map(Linked::Direct),
+        Code::Core { module, restorable } => Direct::link(module, *restorable, grants).map(Linked::Direct),
         Code::Component(compiled) => whole(engine, compiled, module.phases, grants).map(Linked::Whole),
     }
     .map_err(|error| LinkError::Mismatch(format!("{error:#}")))

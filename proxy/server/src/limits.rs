@@ -35,8 +35,11 @@ pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 /// What is read from a client at once. Heads and most bodies fit; Pingora's 64 KiB would be what an idle connection costs.
 pub(crate) const READ_BUFFER: usize = 16 * 1024;
 
-/// What is gathered before it is written to a client: a head and a small body go out in one packet train.
-pub(crate) const WRITE_BUFFER: usize = 8 * 1024;
+/// What is gathered before it is written to a client, so that a head and a small body go out together.
+///
+/// Pingora sends chunks as they come, but of a response whose length is known
+/// it sends nothing before this is full or the response whole: not too much, then.
+pub(crate) const WRITE_BUFFER: usize = 4 * 1024;
 
 /// The most idle connections to endpoints that are kept, over all clusters, for each listener.
 pub(crate) const UPSTREAM_IDLE_MAX: usize = 1024;

@@ -50,6 +50,8 @@ fn metrics_count_what_happens() {
     for _ in 0..5 {
         edge.get("/");
     }
+    // An exchange is counted when it is logged, after its answer.
+    edge.access().at_least(5, super::SOON);
     let count = |name: &str| super::metric(&edge, name);
     assert_eq!(count("edgeloom_exchanges_total{route=\"all\",status=\"2xx\"}"), 5);
     assert_eq!(count("edgeloom_exchange_duration_seconds_count{route=\"all\"}"), 5);

@@ -109,7 +109,8 @@ fn a_module_is_swapped_and_a_broken_one_is_not() {
     let reason = super::said(&edge, "swap refused")["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("filter `mark`: ") && reason.contains("it.wasm"), "{reason}");
     assert_eq!(edge.get("/").header("x-mark"), Some("one"));
-    let size = |edge: &Edge| edge.ask(Request::get("/v1/generation")).json::<Value>()["filters"][0]["size"].clone();
+    let size =
+        |edge: &Edge| edge.ask(Request::get("/v1/generation")).json::<Value>()["filters"][0]["size"].clone();
     let before = size(&edge);
     // Settings and module change together: neither is of use without the other.
     edge.edit(|text| text.replace("settings: {", "settings: {}, on_fault: skip } # {"));

@@ -1,6 +1,8 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
-use edgeloom_testbed::{Death, Edge, Manner, Origin, Request};
+use edgeloom_testbed::{Death, Edge, Manner, Origin, Raw};
 
 fn edge(cluster: &str) -> Edge {
     Edge::start(&format!(
@@ -84,12 +86,39 @@ fn an_endpoint_that_breaks_off_is_a_bad_gateway() {
 
 #[test]
 fn a_response_that_breaks_off_is_not_made_to_look_whole() {
-    let origin = Origin::behaving(Manner::saying("hello").dying(Death::InBody));
-    let edge = edge(&format!("endpoints: ['{}']", origin.address()));
-    let broken = edge.client().attempt(Request::get("/"));
-    assert!(broken.is_err(), "{broken:?}");
+    let origin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = edge(&format!("endpoints: ['{}']", origin.local_addr().unwrap()));
+    let mut client = Raw::connect(edge.address()).unwrap();
+    client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let (mut upstream, _) = origin.accept().unwrap();
+    let mut asked = [0; 1024];
+    assert!(upstream.read(&mut asked).unwrap() > 0);
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n").unwrap();
+    // Not before the client has what there is of it.
+    let begun = client.answer(Duration::from_millis(300)).unwrap();
+    assert!(begun.ends_with(b"5\r\nhello\r\n"), "{}", begun.escape_ascii());
+    drop(upstream);
+    assert_eq!(client.to_end(super::SOON).unwrap().as_deref(), Some(&b""[..]));
     let line = super::line_about(&edge, "/");
     assert_eq!((&line["status"], &line["failure"]), (&200.into(), &"the endpoint broke off".into()));
+    assert_eq!(line["bytes_out"], 5);
+}
+
+#[test]
+fn an_endpoint_that_speaks_nonsense_is_a_bad_gateway() {
+    let origin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = edge(&format!("endpoints: ['{}']", origin.local_addr().unwrap()));
+    let answer = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let (mut upstream, _) = origin.accept().unwrap();
+            let mut asked = [0; 1024];
+            assert!(upstream.read(&mut asked).unwrap() > 0);
+            upstream.write_all(b"220 mail.example ESMTP\r\n\r\n").unwrap();
+        });
+        edge.get("/")
+    });
+    assert_eq!(answer.status(), 502);
+    assert_eq!(super::line_about(&edge, "/")["failure"], "the endpoint's response is malformed");
 }
 
 #[test]
