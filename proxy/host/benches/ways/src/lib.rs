@@ -4,7 +4,6 @@
 
 wit_bindgen::generate!({ path: "wit", world: "ways" });
 
-use edgeloom::ways::heads::{Edit, Header, Request};
 
 struct Ways;
 
