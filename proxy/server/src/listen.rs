@@ -1,6 +1,7 @@
 //! Where clients come in: the sockets, and what every connection on them must keep to.
 
 mod connection;
+mod refusal;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 pub(crate) use connection::Connection;
 
 use crate::limits::{CONNECTIONS_MAX, KEEPALIVE, READ_BUFFER, TRIES_MAX, UPSTREAM_IDLE_MAX, WRITE_BUFFER};
-use crate::way::Edge;
+use crate::way::{Edge, Way};
 
 /// A socket that listens, before anything is accepted on it.
 pub(crate) struct Bound {
@@ -103,14 +104,16 @@ impl Bound {
         endpoints.add_listener(
             ListenerConfig::tcp(name).l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER)),
         );
-        let door = Door { proxy: Arc::new(proxy(edge, h2c, workers)), h2c, connections };
+        let edge = Arc::new(edge);
+        let proxy = Arc::new(proxy(Arc::clone(&edge), h2c, workers));
+        let door = Door { proxy, edge, h2c, connections };
         let mut service = Service::with_listeners("edgeloom".to_owned(), endpoints, door);
         service.start_service(Some(fds), stop, 1).await;
     }
 }
 
 /// Pingora's proxy, with its defaults made fit for an edge.
-fn proxy(edge: Edge, h2c: bool, workers: usize) -> HttpProxy<Edge> {
+fn proxy(edge: Arc<Edge>, h2c: bool, workers: usize) -> HttpProxy<Way> {
     let conf = ServerConf {
         threads: workers,
         max_retries: TRIES_MAX,
@@ -120,7 +123,7 @@ fn proxy(edge: Edge, h2c: bool, workers: usize) -> HttpProxy<Edge> {
         ca_file: Some("/dev/null".to_owned()),
         ..ServerConf::default()
     };
-    let mut proxy = HttpProxy::new(edge, Arc::new(conf));
+    let mut proxy = HttpProxy::new(Way(edge), Arc::new(conf));
     proxy.handle_init_modules();
     let mut options = HttpServerOptions::default();
     options.h2c = h2c;
@@ -131,7 +134,8 @@ fn proxy(edge: Edge, h2c: bool, workers: usize) -> HttpProxy<Edge> {
 
 /// Stands between the sockets and Pingora's proxy, for each connection.
 struct Door {
-    proxy: Arc<HttpProxy<Edge>>,
+    proxy: Arc<HttpProxy<Way>>,
+    edge: Arc<Edge>,
     h2c: bool,
     connections: Connections,
 }
@@ -140,7 +144,9 @@ struct Door {
 impl ServerApp for Door {
     async fn process_new(self: &Arc<Self>, stream: Stream, stop: &ShutdownWatch) -> Option<Stream> {
         let _open = self.connections.open()?;
-        let mut connection = Connection::new(stream);
+        let edge = Arc::clone(&self.edge);
+        let peer = stream.get_socket_digest().and_then(|digest| digest.peer_addr()?.as_inet().copied());
+        let mut connection = Connection::new(stream, move |status| edge.refused(peer, status));
         if self.h2c {
             let mut stopping = stop.clone();
             tokio::select! {

@@ -45,5 +45,7 @@ pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<()> {
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
     }
+    // A bug of ours ends one connection; its story belongs where all others are.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())
 }

@@ -8,6 +8,7 @@ mod response_chain; // what our filters say to the answer
 mod route; // what they asked for
 mod upstream; // who answers // what we remember
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,7 +28,6 @@ use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
 
 /// What serves the exchanges of one listener.
-#[derive(Clone)]
 pub(crate) struct Edge {
     pub(crate) generations: Arc<Generations>,
     /// The position of the listener in the configuration that the process was started with.
@@ -36,6 +36,9 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+/// The way of a request, as Pingora calls it.
+pub(crate) struct Way(pub(crate) Arc<Edge>);
+
 /// Where a request goes from here.
 enum Flow {
     Onward,
@@ -43,11 +46,11 @@ enum Flow {
 }
 
 #[async_trait]
-impl ProxyHttp for Edge {
+impl ProxyHttp for Way {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        Exchange::begin(self.generations.begin())
+        Exchange::begin(self.0.generations.begin())
     }
 
     /// None: compression is no business of ours, and each costs every request.
@@ -59,7 +62,7 @@ impl ProxyHttp for Edge {
     }
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        match self.receive(session, exchange) {
+        match self.0.receive(session, exchange) {
             Ok(Flow::Onward) => Ok(false),
             Ok(Flow::Answer(made)) => answer::send(session, exchange, made).await.map(|()| true),
             Err(failure) => rescue::send(session, exchange, failure).await.map(|()| true),
@@ -113,7 +116,7 @@ impl ProxyHttp for Edge {
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         session.stream().and_then(Connection::beneath).inspect(|connection| connection.exchange_has_ended());
-        log::write(self, session, exchange);
+        log::write(&self.0, session, exchange);
     }
 
     /// Never: the access log says what became of an exchange, in one line.
@@ -127,6 +130,11 @@ impl ProxyHttp for Edge {
 }
 
 impl Edge {
+    /// A head that did not become an exchange was answered with this status.
+    pub(crate) fn refused(&self, peer: Option<SocketAddr>, status: u16) {
+        log::refused(self, peer, status);
+    }
+
     /// Everything that happens before an upstream is involved. Waits for nothing.
     fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
         let mut parts = identify::take(session, exchange, self.listener)?;

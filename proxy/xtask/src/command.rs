@@ -122,11 +122,17 @@ fn unstartable(command: &Command) -> String {
     format!("`{}` cannot be run", command.get_program().display())
 }
 
+/// The command as one would type it, as far as one wants to read it.
 fn shown(command: &Command) -> String {
     let path = Path::new(command.get_program());
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    let words = [name].into_iter().chain(command.get_args());
-    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    let mut shown = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    for word in command.get_args() {
+        if shown.len() > SHOWN_MAX {
+            return shown + " …";
+        }
+        shown = shown + " " + &word.to_string_lossy();
+    }
+    shown
 }
 
 /// Set by cargo for the program that it runs: about our own package, and nobody else's business.
@@ -149,6 +155,9 @@ fn is_toolchain(folder: &Path) -> bool {
 }
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+/// A line of a terminal; the packages of the workspace would fill ten.
+const SHOWN_MAX: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -183,6 +192,13 @@ mod tests {
         assert_eq!(error.to_string(), "`sh -c exit 3` ended with exit status: 3");
         let error = program("no-such-program").run().unwrap_err();
         assert_eq!(error.to_string(), "`no-such-program` cannot be run");
+    }
+
+    #[test]
+    fn a_command_of_many_words_is_cut_short() {
+        let mut command = Command::new("echo");
+        command.args(["twenty letters, each"; 9]);
+        assert_eq!(shown(&command), format!("echo{} …", " twenty letters, each".repeat(4)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::refusal::unsigned;
 use crate::limits::HEAD_TIMEOUT;
 
 /// RFC 9113 section 3.4.
@@ -36,6 +37,8 @@ pub(crate) struct Connection {
     stage: Stage,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Told the status of what was refused before there was an exchange.
+    refused: Box<dyn Fn(u16) + Send + Sync>,
 }
 
 /// Where the connection is. Atomic because Pingora lends the stream of a session only by shared reference.
@@ -59,7 +62,7 @@ impl Stage {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, refused: impl Fn(u16) + Send + Sync + 'static) -> Self {
         Self {
             stream,
             ahead: [0; PREFACE.len()],
@@ -68,6 +71,7 @@ impl Connection {
             stage: Stage(AtomicU8::new(IDLE)),
             deadline: Instant::now(),
             timer: None,
+            refused: Box::new(refused),
         }
     }
 
@@ -91,7 +95,7 @@ impl Connection {
     /// # Errors
     ///
     /// Where the client hangs up or says nothing for that long.
-    pub(crate) async fn look_for_preface(&mut self, patience: Duration) -> io::Result<()> {
+    pub(super) async fn look_for_preface(&mut self, patience: Duration) -> io::Result<()> {
         let deadline = Instant::now() + patience;
         let mut end = 0;
         while let Some(rest) = self.ahead.get_mut(end..).filter(|rest| !rest.is_empty()) {
@@ -130,6 +134,17 @@ impl Connection {
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the request head took too long"))
     }
 
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, refusal: &[u8]) -> Poll<io::Result<usize>> {
+        let Some((status, ours)) = unsigned(refusal) else {
+            return Pin::new(&mut self.stream).poll_write(cx, refusal);
+        };
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &ours))?;
+        (self.refused)(status);
+        // It is the first thing written, and smaller than the buffer.
+        let whole = written == ours.len();
+        Poll::Ready(if whole { Ok(refusal.len()) } else { Err(io::ErrorKind::WriteZero.into()) })
+    }
+
     fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let ahead = self.ahead.get(self.ahead_at..self.ahead_end).unwrap_or_default();
         if ahead.is_empty() {
@@ -162,8 +177,12 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let connection = self.get_mut();
+        if !connection.stage.is(BODY) {
+            return connection.poll_refuse(cx, buf);
+        }
+        Pin::new(&mut connection.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -29,13 +29,34 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
     if !edge.log.is_on() {
         return;
     }
-    let record = Record::of(session, exchange, status, duration);
+    write_line(edge, &Record::of(session, exchange, status, duration));
+}
+
+/// Counts and writes what never became an exchange.
+pub(super) fn refused(edge: &Edge, peer: Option<SocketAddr>, status: u16) {
+    edge.metrics.unrouted.count(StatusCode::from_u16(status).ok());
+    let generation = edge.generations.current().number;
+    let failure = if status == 405 { "CONNECT is not served" } else { "the request is malformed" };
+    write_line(edge, &Refused { time: Time(Timestamp::now()), peer, status, generation, failure });
+}
+
+fn write_line(edge: &Edge, record: &impl Serialize) {
     let mut line = Vec::with_capacity(1024);
     // Nothing in a record can not be written as JSON.
-    if serde_json::to_writer(&mut line, &record).is_ok() {
+    if serde_json::to_writer(&mut line, record).is_ok() {
         line.push(b'\n');
         edge.log.write(line);
     }
+}
+
+/// What there is to say of a head that is no request.
+#[derive(serde::Serialize)]
+struct Refused {
+    time: Time,
+    peer: Option<SocketAddr>,
+    status: u16,
+    generation: u64,
+    failure: &'static str,
 }
 
 /// What an exchange leaves behind. Borrowed: it is written at once.

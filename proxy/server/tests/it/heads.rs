@@ -111,9 +111,14 @@ fn what_is_no_request_is_refused_and_the_edge_goes_on() {
     ] {
         let answer = Client::to(edge.address()).send_raw(bytes);
         assert!(status(&answer).contains(" 400 "), "{}: {}", bytes.escape_ascii(), status(&answer));
+        assert!(!String::from_utf8_lossy(&answer).to_lowercase().contains("server:"));
     }
     let answer = Client::to(edge.address()).send_raw(b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n");
     assert!(status(&answer).contains(" 405 "), "{}", status(&answer));
+    let line = edge.wait_for_access(|line| line["status"] == 405, super::SOON);
+    assert_eq!(line["failure"], "CONNECT is not served");
+    assert_eq!(edge.access().at_least(6, super::SOON).iter().filter(|line| line["status"] == 400).count(), 5);
+    assert_eq!(super::metric(&edge, "edgeloom_exchanges_total{route=\"\",status=\"4xx\"}"), 6);
     assert_eq!((edge.get("/").text(), origin.requests()), ("hello", 1));
 }
 

@@ -1,6 +1,8 @@
 //! What is promised, asked of the real binary over real sockets with real filters.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, that is how a promise is found broken")]
 
 mod admin; // what the operator can ask
+mod examples; // what operators read first
 mod faults; // what a failing filter does to an exchange
 mod heads; // what is refused, and what is taken
 mod identify; // who is asking

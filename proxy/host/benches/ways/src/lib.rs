@@ -4,7 +4,6 @@
 
 wit_bindgen::generate!({ path: "wit", world: "ways" });
 
-
 struct Ways;
 
 export!(Ways);

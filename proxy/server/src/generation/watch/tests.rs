@@ -13,7 +13,7 @@ impl Watching {
     fn files(paths: &[&Path]) -> Self {
         let (seen, attempts) = watch::channel(as_seen(paths));
         let (sender, triggers) = mpsc::channel(8);
-        tokio::spawn(super::watch(attempts, sender).unwrap());
+        tokio::spawn(watch(attempts, sender).unwrap());
         Self { seen, triggers }
     }
 

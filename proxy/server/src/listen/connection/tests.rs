@@ -5,7 +5,7 @@ use super::*;
 
 fn connection() -> (Connection, DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(1024);
-    (Connection::new(Box::new(ours)), theirs)
+    (Connection::new(Box::new(ours), |_| ()), theirs)
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,4 +101,21 @@ async fn the_deadline_is_for_heads_only() {
     let (took, kind) = drip(&mut connection, client).await;
     assert_eq!(kind, io::ErrorKind::TimedOut);
     assert!(took >= HEAD_TIMEOUT, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_and_not_signed() {
+    let (ours, mut client) = tokio::io::duplex(1024);
+    let (sender, told) = std::sync::mpsc::channel();
+    let mut connection = Connection::new(Box::new(ours), move |status| sender.send(status).unwrap());
+    connection.write_all(b"HTTP/1.1 405 No\r\nServer: Pingora\r\n\r\n").await.unwrap();
+    assert_eq!(told.try_recv(), Ok(405));
+    // Once there is an exchange, what is written is not ours to change.
+    connection.head_is_complete();
+    connection.write_all(b"HTTP/1.1 200 OK\r\nServer: origin\r\n\r\n").await.unwrap();
+    drop(connection);
+    let mut seen = String::new();
+    client.read_to_string(&mut seen).await.unwrap();
+    assert_eq!(seen, "HTTP/1.1 405 No\r\n\r\nHTTP/1.1 200 OK\r\nServer: origin\r\n\r\n");
+    assert!(told.try_recv().is_err());
 }

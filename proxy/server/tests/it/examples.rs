@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use edgeloom_testbed::geo::{self, Layout};
+use edgeloom_testbed::{Client, Configuration, Edge, Launch, Origin, Request};
+use tempfile::TempDir;
+
+/// An example of `config/examples`, with origins behind it that are named by the ports it gives them.
+struct Example {
+    edge: Edge,
+    origins: Vec<Origin>,
+    _folder: TempDir,
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/examples")
+}
+
+impl Example {
+    fn start(name: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = folder.path().join("geo.mmdb");
+        geo::write(Layout::City, &database).unwrap();
+        let example = Configuration::read(&examples().join(name).with_extension("yaml")).unwrap();
+        let ports = [8101, 8102, 8103];
+        let origins: Vec<_> = ports.iter().map(|port| Origin::echo(&port.to_string())).collect();
+        let moved: BTreeMap<_, _> = ports
+            .iter()
+            .zip(&origins)
+            .map(|(port, origin)| (SocketAddr::from(([127, 0, 0, 1], *port)), origin.address()))
+            .collect();
+        let filters = super::module("headers").parent().unwrap().to_owned();
+        let file = folder.path().join("edge.yaml");
+        let moved = example.elsewhere(&moved, &filters, &database).unwrap();
+        // The default port is one for all.
+        let admin = if moved.text().contains("\nadmin:") { "" } else { "admin: { bind: '127.0.0.1:0' }\n" };
+        moved.with_text(format!("{admin}{}", moved.text())).unwrap().write(&file).unwrap();
+        let cache = filters.join("../release/test-cache");
+        let edge = Launch::file(file).environment("XDG_CACHE_HOME", cache).start();
+        Self { edge: edge.unwrap_or_else(|error| panic!("{name}: {error}")), origins, _folder: folder }
+    }
+
+    /// The origin that answers this.
+    #[track_caller]
+    fn origin(&self, request: Request) -> String {
+        self.edge.request(request).echo().origin.unwrap()
+    }
+}
+
+/// Addresses in Sweden and in Germany, by the demo's database.
+const SWEDE: &str = "89.160.20.112";
+const GERMAN: &str = "192.0.2.129";
+
+#[test]
+fn every_example_is_tried_here() {
+    let files = fs::read_dir(examples()).unwrap().map(|file| file.unwrap().path());
+    let yaml = files.filter(|path| path.extension().is_some_and(|kind| kind == "yaml"));
+    let own = include_str!("examples.rs");
+    for path in yaml {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(own.contains(&format!("Example::start(\"{name}\")")), "{name}");
+    }
+}
+
+#[test]
+fn ab_split() {
+    let example = Example::start("ab-split");
+    let first = example.edge.get("/cart/1");
+    let (cookie, variant) = (first.sets_cookie("ab").unwrap().to_owned(), first.echo());
+    let again = example.edge.request(Request::get("/cart/2").cookie("ab", &cookie)).echo();
+    assert_eq!(again.header("x-ab-checkout"), variant.header("x-ab-checkout"));
+    assert!(variant.header("x-ab-checkout").is_some());
+    assert_eq!(example.edge.get("/").echo().header("x-ab-checkout"), None);
+}
+
+#[test]
+fn canary_route() {
+    let example = Example::start("canary-route");
+    let shop = || Request::get("/").host("shop.example");
+    assert_eq!(example.origin(shop()), "8101");
+    assert_eq!(example.origin(shop().header("x-canary", "1")), "8102");
+    assert_eq!(example.origin(shop().header("cookie", "a=b; canary=1")), "8102");
+    assert_eq!(example.origin(shop().header("cookie", "canary=10")), "8101");
+}
+
+#[test]
+fn canary_share() {
+    let example = Example::start("canary-share");
+    let first = example.origin(Request::get("/"));
+    assert!((0..5).all(|_| example.origin(Request::get("/")) == first));
+}
+
+#[test]
+fn fault_policy() {
+    let example = Example::start("fault-policy");
+    let asked = example.edge.request(Request::get("/").header("x-internal-user", "root")).echo();
+    assert_eq!(asked.header("x-internal-user"), None);
+    assert!(asked.header("x-ab-banner").is_some(), "{asked:?}");
+}
+
+#[test]
+fn geo_access() {
+    let example = Example::start("geo-access");
+    let casino = |client| example.edge.request(Request::get("/casino/").forwarded_for(client));
+    assert_eq!(casino(SWEDE).status(), 200);
+    let outside = casino(GERMAN);
+    assert_eq!((outside.status(), outside.text()), (451, "Not available where you are.\n"));
+    assert_eq!(example.edge.get("/").status(), 200);
+}
+
+#[test]
+fn geo_headers() {
+    let example = Example::start("geo-headers");
+    let request = Request::get("/").forwarded_for(SWEDE).header("cf-ipcountry", "XX");
+    assert_eq!(example.edge.request(request).echo().header_all("cf-ipcountry"), ["SE"]);
+    assert_eq!(super::line_about(&example.edge, "/")["facts"]["geo.country"], "SE");
+}
+
+#[test]
+fn geo_routing() {
+    let example = Example::start("geo-routing");
+    assert_eq!(example.origin(Request::get("/").forwarded_for(SWEDE)), "8101");
+    assert_eq!(example.origin(Request::get("/").forwarded_for(GERMAN)), "8102");
+}
+
+#[test]
+fn header_rules() {
+    let example = Example::start("header-rules");
+    let response = example.edge.request(Request::get("/").header("x-internal-user", "root"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    let asked = response.echo();
+    assert_eq!((asked.header("x-internal-user"), asked.header("x-client")), (None, Some("127.0.0.1")));
+    assert_eq!(response.header("x-request"), asked.header("x-request-id"));
+}
+
+#[test]
+fn load_balancing() {
+    let example = Example::start("load-balancing");
+    for _ in 0..40 {
+        example.edge.get("/");
+    }
+    let requests: Vec<_> = example.origins.iter().map(Origin::requests).collect();
+    assert_eq!(requests, [10, 10, 20]);
+}
+
+#[test]
+fn path_rewrites() {
+    let example = Example::start("path-rewrites");
+    for (path, at_origin) in [("/p/17", "/articles/17"), ("/shop/cart?a=b", "/cart?a=b"), ("/else", "/else")]
+    {
+        assert_eq!(example.edge.get(path).echo().path, at_origin);
+    }
+}
+
+#[test]
+fn redirects() {
+    let example = Example::start("redirects");
+    for (path, status, location) in [
+        ("/old/a/b", 308, Some("/new/a/b")),
+        ("/imprint", 301, Some("https://www.example.com/imprint")),
+        ("/", 200, None),
+    ] {
+        let response = example.edge.get(path);
+        assert_eq!((response.status(), response.header("location")), (status, location));
+    }
+}
+
+#[test]
+fn two_listeners() {
+    let example = Example::start("two-listeners");
+    let balancer = Client::h2c(example.edge.addresses()[1]);
+    let request = || Request::get("/").forwarded_for("203.0.113.7");
+    let asked = balancer.request(request().host("www.shop.example")).echo();
+    assert_eq!(
+        (asked.origin.as_deref(), asked.header("x-forwarded-for")),
+        (Some("8101"), Some("203.0.113.7, 127.0.0.1"))
+    );
+    let asked = example.edge.request(request().host("blog.example")).echo();
+    assert_eq!((asked.origin.as_deref(), asked.header("x-forwarded-for")), (Some("8102"), Some("127.0.0.1")));
+    assert_eq!(example.edge.request(Request::post("/", "").host("blog.example")).status(), 404);
+}
