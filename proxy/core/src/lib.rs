@@ -4,14 +4,14 @@
 //! Read the modules in the order of a request.
 
 pub mod client; // who is asking
-pub mod cluster; // who answers
 pub mod condition; // what a request must look like
-pub mod digest; // which bytes a module is
-pub mod facts; // what filters leave for each other
-pub mod fault; // how a filter fails
+pub mod route; // what they asked for
 pub mod head; // what filters see of it
+pub mod facts; // what filters leave for each other
+pub mod verdict; // what a filter answers
+pub mod fault; // how a filter fails
+pub mod cluster; // who answers
+pub mod digest; // which bytes a module is
 pub mod ids; // names, resolved
 pub mod limits; // every bound, with its reason
-pub mod route; // what they asked for
-pub mod units;
-pub mod verdict; // what a filter answers // sizes and durations as people write them
+pub mod units; // sizes and durations as people write them

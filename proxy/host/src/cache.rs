@@ -3,6 +3,7 @@
 //! A cache may lose anything at any time and never fails a caller: a file that
 //! can not be read is compiled anew, one that can not be written is only warned of.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
@@ -57,7 +58,7 @@ impl Cache {
         match written {
             Ok(()) => self.trim(),
             Err(error) => {
-                tracing::warn!(file = %path.display(), %error, "a compiled filter could not be kept")
+                tracing::warn!(file = %path.display(), %error, "a compiled filter could not be kept");
             }
         }
     }
@@ -88,7 +89,7 @@ impl Cache {
                 ours.then_some((about.modified().ok()?, about.len(), entry.path()))
             })
             .collect();
-        files.sort_by(|newer, older| older.0.cmp(&newer.0));
+        files.sort_by_key(|(written, _, _)| Reverse(*written));
         let mut kept = 0;
         for (_, size, path) in files {
             kept += size;

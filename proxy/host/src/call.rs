@@ -1,6 +1,7 @@
 //! One call of one phase: its deadline, its memory, and what a trap means.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::limits::{GUEST_TEXT_MAX, HANDED_OVER_MAX};
@@ -22,6 +23,10 @@ pub(crate) struct Instance {
     inner: Inner,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one, and boxing it would cost a call"
+)]
 enum Inner {
     Whole {
         instance: wasmtime::component::Instance,
@@ -32,13 +37,18 @@ enum Inner {
 }
 
 impl Instance {
-    /// A new instance, configured as the image is; its clock is running.
+    /// A new instance, configured as the image is; the clock of its first call is running.
     pub(crate) fn fresh(filter: &Filter) -> Result<Self, Fault> {
+        Self::within(filter, filter.deadline)
+    }
+
+    /// A new instance that may take this long to be made.
+    pub(crate) fn within(filter: &Filter, deadline: Duration) -> Result<Self, Fault> {
         let state = CallState {
             filter: Arc::clone(&filter.name),
             grants: Arc::clone(&filter.grants),
             limits: Limits::new(filter.memory),
-            budget: Budget::new(filter.deadline),
+            budget: Budget::new(deadline),
             log_lines: 0,
             guest: None,
             request: RequestSubject::default(),

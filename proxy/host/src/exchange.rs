@@ -175,7 +175,7 @@ impl contract::HostRequest for CallState {
     }
 
     fn route_to(&mut self, _: Resource<Request>, cluster: String) -> Answered {
-        Ok(CallState::route_to(self, &cluster)?)
+        Ok(Self::route_to(self, &cluster)?)
     }
 
     fn drop(&mut self, _: Resource<Request>) -> wasmtime::Result<()> {

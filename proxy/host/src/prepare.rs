@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::OnFault;
-use edgeloom_core::limits::{INSTANCES_MAX, MODULE_MAX};
+use edgeloom_core::limits::{CONFIGURE_DEADLINE, INSTANCES_MAX, MODULE_MAX};
 use edgeloom_core::units::Bytes;
 
 use crate::cache::Cache;
@@ -200,7 +200,8 @@ impl Host {
         settings: Digest,
     ) -> Result<(Arc<Image>, bool), ConfigureError> {
         let key = (component.module.digest, settings);
-        if let Some(image) = self.stages().images.get(&key).and_then(Weak::upgrade) {
+        let known = self.stages().images.get(&key).and_then(Weak::upgrade);
+        if let Some(image) = known {
             return Ok((image, true));
         }
         let image = Arc::new(self.workshop.image(component, &plan.settings, plan.memory)?);
@@ -235,7 +236,8 @@ impl Host {
 /// Makes one instance and looks up its phases, so that what can not be
 /// instantiated, or has other types than the contract, fails before the swap.
 fn try_out(filter: &Filter) -> Result<(), LinkError> {
-    let trial = || Instance::fresh(filter)?.try_out(filter);
+    // Not its own deadline: the first instance of an image pays for what the later ones find done.
+    let trial = || Instance::within(filter, CONFIGURE_DEADLINE)?.try_out(filter);
     trial().map_err(|fault: edgeloom_core::fault::Fault| match fault {
         edgeloom_core::fault::Fault::Outgrew(reason) => LinkError::Memory { limit: filter.memory, reason },
         other => LinkError::Mismatch(other.to_string()),

@@ -90,6 +90,7 @@ fn componentize(bytes: &[u8]) -> Result<Vec<u8>, VerifyError> {
         .map_err(|error| VerifyError::NoContract(format!("{error:#}")))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn damaged(error: wasmparser::BinaryReaderError) -> VerifyError {
     VerifyError::Damaged(error.to_string())
 }
@@ -128,7 +129,7 @@ impl Surface {
     fn phases(&self) -> Result<Phases, VerifyError> {
         let exports = |interface: &str| {
             let name = format!("edgeloom:filter/{interface}@0.1.0");
-            self.exports.iter().any(|export| *export == name)
+            self.exports.contains(&name)
         };
         let phases = Phases { request: exports("request-phase"), response: exports("response-phase") };
         if exports("setup") && (phases.request || phases.response) {

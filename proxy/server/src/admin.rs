@@ -18,9 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::access_log::AccessLog;
 use crate::generation::{Generations, Trigger};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, HEAD_TIMEOUT};
+use crate::lines::Lines;
 use crate::listen::Connections;
 use crate::metrics::{Metrics, Scrape};
 
@@ -29,7 +29,8 @@ pub(crate) struct Admin {
     pub(crate) generations: Arc<Generations>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) connections: Connections,
-    pub(crate) log: AccessLog,
+    /// The access log, and the process's own.
+    pub(crate) logs: [Lines; 2],
     pub(crate) triggers: mpsc::Sender<Trigger>,
     pub(crate) ready: Arc<Readiness>,
 }
@@ -145,7 +146,7 @@ impl Admin {
             draining: count(self.generations.draining().len()),
             exchanges_open: count(self.generations.open()),
             connections_open: count(self.connections.count()),
-            log_lines_dropped: self.log.dropped(),
+            log_lines_dropped: self.logs.each_ref().map(Lines::dropped),
         };
         scrape.into_text()
     }

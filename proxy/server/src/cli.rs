@@ -66,9 +66,7 @@ every module, and opens the geo databases. Exits with 1, and a report, where any
 /// Does what the operator typed. Errors are one sentence, or a report, on stderr.
 pub(crate) fn run() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Run { config, log_format } => {
-            telemetry::start(log_format).and_then(|()| startup::run(&config))
-        }
+        Command::Run { config, log_format } => serve(&config, log_format),
         Command::Check { explain, path } => check(&path, explain),
         Command::Inspect { path } => inspect(&path),
         Command::Schema => say(&format!("{:#}", edgeloom_config::schema())),
@@ -81,6 +79,13 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve(config: &Path, format: Option<LogFormat>) -> anyhow::Result<()> {
+    let (lines, writer) = telemetry::start(format)?;
+    let served = startup::run(config, lines);
+    writer.finish();
+    served
 }
 
 fn check(path: &Path, explain: bool) -> anyhow::Result<()> {

@@ -1,9 +1,9 @@
 //! Everything built from one accepted configuration: immutable, numbered, published by one store.
 
-mod build;
-mod drain;
-mod keep;
-mod watch;
+mod build; // from a configuration to a generation
+mod keep; // one attempt after the other
+mod drain; // the end of generations
+mod watch; // files that change
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

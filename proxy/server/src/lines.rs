@@ -1,4 +1,4 @@
-//! The access log's way out: a bounded queue and a thread that writes.
+//! Log lines on their way out: a bounded queue, and a thread that writes.
 //!
 //! A worker never waits for it: where the queue is full, the line is dropped
 //! and counted. The thread sleeps while there is no traffic; while there is,
@@ -14,52 +14,68 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use edgeloom_config::AccessLog as Target;
-
 use crate::limits::{LOG_FLUSH_TIMEOUT, LOG_LINES_MAX, LOG_PAUSE};
 
-/// Where exchanges leave their lines.
-#[derive(Clone)]
-pub(crate) struct AccessLog {
+/// Where lines are left to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
     queue: Option<SyncSender<Message>>,
     dropped: Arc<AtomicU64>,
 }
 
+#[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
     /// The file may have been moved away: open it anew.
     Reopen,
+    /// Nothing that comes after this is written.
+    End,
 }
 
-/// The thread that writes; ends when the last [`AccessLog`] is gone.
-pub(crate) struct Writer(Option<JoinHandle<()>>);
-
-/// Opens the log.
-///
-/// # Errors
-///
-/// Where the file can not be opened, or a thread not be started.
-pub(crate) fn open(target: &Target) -> io::Result<(AccessLog, Writer)> {
-    let sink: Box<dyn Sink> = match target {
-        Target::Off => {
-            return Ok((AccessLog { queue: None, dropped: Arc::default() }, Writer(None)));
-        }
-        Target::Stdout => Box::new(io::stdout()),
-        Target::File(path) => Box::new(LogFile::open(path)?),
-    };
-    start(sink)
+/// The thread that writes.
+pub(crate) struct Writer {
+    lines: Lines,
+    thread: Option<JoinHandle<()>>,
 }
 
-fn start(sink: Box<dyn Sink>) -> io::Result<(AccessLog, Writer)> {
-    let (queue, lines) = sync_channel(LOG_LINES_MAX);
-    let thread =
-        std::thread::Builder::new().name("access-log".to_owned()).spawn(move || write_all(&lines, sink))?;
-    Ok((AccessLog { queue: Some(queue), dropped: Arc::default() }, Writer(Some(thread))))
-}
+impl Lines {
+    /// Lines that nobody wants.
+    pub(crate) fn to_nowhere() -> (Self, Writer) {
+        let lines = Self { queue: None, dropped: Arc::default() };
+        (lines.clone(), Writer { lines, thread: None })
+    }
 
-impl AccessLog {
+    /// # Errors
+    ///
+    /// Where no thread can be started.
+    pub(crate) fn to_stdout() -> io::Result<(Self, Writer)> {
+        Self::to(Box::new(io::stdout()))
+    }
+
+    /// # Errors
+    ///
+    /// Where no thread can be started.
+    pub(crate) fn to_stderr() -> io::Result<(Self, Writer)> {
+        Self::to(Box::new(io::stderr()))
+    }
+
+    /// # Errors
+    ///
+    /// Where the file can not be opened, or no thread be started.
+    pub(crate) fn to_file(path: &Path) -> io::Result<(Self, Writer)> {
+        Self::to(Box::new(LogFile::open(path)?))
+    }
+
+    fn to(sink: Box<dyn Sink>) -> io::Result<(Self, Writer)> {
+        let (queue, messages) = sync_channel(LOG_LINES_MAX);
+        let thread = std::thread::Builder::new().name("log".to_owned());
+        let thread = thread.spawn(move || write_all(&messages, sink))?;
+        let lines = Self { queue: Some(queue), dropped: Arc::default() };
+        Ok((lines.clone(), Writer { lines, thread: Some(thread) }))
+    }
+
     /// Whether anybody reads the lines: if not, they need not be made.
-    pub(crate) fn is_on(&self) -> bool {
+    pub(crate) fn are_read(&self) -> bool {
         self.queue.is_some()
     }
 
@@ -90,9 +106,11 @@ impl AccessLog {
 impl Writer {
     /// Waits until everything queued is written, but not for a reader that has stopped reading.
     pub(crate) fn finish(self) {
-        let Some(thread) = self.0 else { return };
+        let (Some(queue), Some(thread)) = (self.lines.queue, self.thread) else { return };
         let deadline = Instant::now() + LOG_FLUSH_TIMEOUT;
+        let mut asked = false;
         while !thread.is_finished() && Instant::now() < deadline {
+            asked = asked || queue.try_send(Message::End).is_ok();
             std::thread::park_timeout(LOG_PAUSE);
         }
     }
@@ -106,6 +124,7 @@ trait Sink: Write + Send {
 }
 
 impl Sink for io::Stdout {}
+impl Sink for io::Stderr {}
 
 struct LogFile {
     path: PathBuf,
@@ -136,34 +155,33 @@ impl Sink for LogFile {
     }
 }
 
-fn write_all(lines: &Receiver<Message>, mut sink: Box<dyn Sink>) {
+fn write_all(messages: &Receiver<Message>, mut sink: Box<dyn Sink>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Sleeps here while there is no traffic.
-    while let Ok(first) = lines.recv() {
+    while let Ok(first) = messages.recv() {
         let mut next = Some(first);
         while let Some(message) = next {
-            take(message, &mut batch, &mut *sink);
-            next = lines.try_recv().ok();
+            match message {
+                Message::Line(line) => batch.extend_from_slice(&line),
+                Message::Reopen => reopen(&mut batch, &mut *sink),
+                Message::End => return write_out(&mut batch, &mut *sink),
+            }
+            next = messages.try_recv().ok();
             if next.is_none() || batch.len() >= BATCH {
                 write_out(&mut batch, &mut *sink);
             }
             if next.is_none() {
                 std::thread::park_timeout(LOG_PAUSE);
-                next = lines.try_recv().ok();
+                next = messages.try_recv().ok();
             }
         }
     }
 }
 
-fn take(message: Message, batch: &mut Vec<u8>, sink: &mut dyn Sink) {
-    match message {
-        Message::Line(line) => batch.extend_from_slice(&line),
-        Message::Reopen => {
-            write_out(batch, sink);
-            if let Err(error) = sink.reopen() {
-                tracing::warn!(%error, "the access log could not be opened anew; the old file is used on");
-            }
-        }
+fn reopen(batch: &mut Vec<u8>, sink: &mut dyn Sink) {
+    write_out(batch, sink);
+    if let Err(error) = sink.reopen() {
+        tracing::warn!(%error, "the access log could not be opened anew; the old file is used on");
     }
 }
 
@@ -178,21 +196,20 @@ const BATCH: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Condvar, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 
     #[derive(Clone, Default)]
     struct Paper {
-        text: Arc<(Mutex<String>, Condvar)>,
+        text: Arc<Mutex<String>>,
         stuck: Arc<Mutex<()>>,
     }
 
     impl Write for Paper {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             drop(self.stuck.lock().unwrap());
-            self.text.0.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
-            self.text.1.notify_all();
+            self.text.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
             Ok(bytes.len())
         }
 
@@ -206,14 +223,15 @@ mod tests {
     #[test]
     fn lines_are_written_in_order() {
         let paper = Paper::default();
-        let (log, writer) = start(Box::new(paper.clone())).unwrap();
+        let (lines, writer) = Lines::to(Box::new(paper.clone())).unwrap();
         for n in 0..100 {
-            log.write(format!("{n}\n").into_bytes());
+            lines.write(format!("{n}\n").into_bytes());
         }
-        drop(log);
         writer.finish();
         let expected: String = (0..100).map(|n| format!("{n}\n")).collect();
-        assert_eq!(*paper.text.0.lock().unwrap(), expected);
+        assert_eq!(*paper.text.lock().unwrap(), expected);
+        lines.write(b"too late\n".to_vec());
+        assert_eq!(lines.dropped(), 1);
     }
 
     #[test]
@@ -221,32 +239,30 @@ mod tests {
         let paper = Paper::default();
         let stuck = paper.stuck.clone();
         let held = stuck.lock().unwrap();
-        let (log, writer) = start(Box::new(paper.clone())).unwrap();
+        let (lines, writer) = Lines::to(Box::new(paper.clone())).unwrap();
         let sent = 2 * LOG_LINES_MAX as u64 + BATCH as u64;
         for _ in 0..sent {
-            log.write(b"x\n".to_vec());
+            lines.write(b"x\n".to_vec());
         }
-        let dropped = log.dropped();
+        let dropped = lines.dropped();
         assert!(dropped > 0);
         drop(held);
-        drop(log);
         writer.finish();
-        assert_eq!(paper.text.0.lock().unwrap().len() as u64, 2 * (sent - dropped));
+        assert_eq!(paper.text.lock().unwrap().len() as u64, 2 * (sent - dropped));
     }
 
     #[test]
     fn a_file_that_was_moved_away_is_opened_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (path, moved) = (folder.path().join("log"), folder.path().join("log.1"));
-        let (log, writer) = open(&Target::File(path.clone())).unwrap();
-        log.write(b"old\n".to_vec());
+        let (lines, writer) = Lines::to_file(&path).unwrap();
+        lines.write(b"old\n".to_vec());
         while std::fs::read(&path).unwrap().is_empty() {
             std::thread::yield_now();
         }
         std::fs::rename(&path, &moved).unwrap();
-        log.reopen();
-        log.write(b"new\n".to_vec());
-        drop(log);
+        lines.reopen();
+        lines.write(b"new\n".to_vec());
         writer.finish();
         assert_eq!(std::fs::read_to_string(&moved).unwrap(), "old\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");

@@ -1,7 +1,7 @@
 //! Where clients come in: the sockets, and what every connection on them must keep to.
 
-mod connection;
-mod refusal;
+mod connection; // one of them, with a deadline for every head
+mod refusal; // what is answered before there is an exchange
 
 use std::io;
 use std::net::SocketAddr;

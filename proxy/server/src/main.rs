@@ -3,22 +3,22 @@
 //!
 //! Read the modules in this order.
 
-mod access_log; // where exchanges leave their lines
-mod admin; // the operator's port
 mod cli; // what the operator typed
-mod exchange; // what is known of one
-mod generation; // what exchanges see, and how it is replaced
-mod limits;
-mod listen; // where clients come in
-mod metrics; // what is counted
-mod rescue; // what a client is told when something fails
 mod startup; // from a configuration to a running edge, and to its end
+mod listen; // where clients come in
+mod way; // the way of a request
+mod exchange; // what is known of one
+mod rescue; // what a client is told when something fails
+mod generation; // what exchanges see, and how it is replaced
+mod admin; // the operator's port
+mod metrics; // what is counted
+mod lines; // log lines on their way out
 mod telemetry; // how the process speaks of itself
-mod way; // the way of a request // every bound, with its reason
+mod limits; // every bound, with its reason
 
 use std::process::ExitCode;
 
-// A third of an exchange's time is allocating; the system's allocator needs a fifth more of it.
+// An exchange allocates some hundred times: with the system's allocator a bare one took 38 µs of CPU, with this one 31.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

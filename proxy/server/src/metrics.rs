@@ -4,8 +4,8 @@
 //! add. Counters live as long as a generation that names them: routes and
 //! filters that were taken out of the configuration do not pile up.
 
-mod histogram;
-mod scrape;
+mod histogram; // how often something took how long
+mod scrape; // as Prometheus reads it
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ type Named<T> = Mutex<HashMap<Box<str>, Weak<T>>>;
 #[derive(Debug)]
 pub(crate) struct RouteMetrics {
     name: Box<str>,
-    /// By class: 1xx to 5xx; the first also counts what was never answered.
+    /// By class of status, 2xx to 5xx; the first counts what was never answered.
     exchanges: [Counter; 5],
     pub(crate) duration: Histogram,
     /// In filters, over both phases.

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use edgeloom_config::Config;
+use edgeloom_config::{AccessLog, Config};
 use edgeloom_host::{Host, HostOptions};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::access_log::{self, AccessLog};
 use crate::admin::{self, Admin, Readiness};
 use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Refused, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
 };
 use crate::limits::RELOADS_WAITING_MAX;
+use crate::lines::{Lines, Writer};
 use crate::listen::{Bound, Connections, bind};
 use crate::metrics::Metrics;
 use crate::way::Edge;
@@ -28,19 +28,20 @@ use crate::way::Edge;
 /// # Errors
 ///
 /// Where anything that it names can not be used, in a sentence that says what and why.
-pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
-    let (builder, obituaries, config) = prepare(path)?;
+pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
+    let (builder, obituaries) = prepare(path)?;
     let Attempt { seen, drafted } = builder.attempt(None);
     let draft = drafted?;
+    let config = draft.config.clone();
     let bound = Sockets::bind(&config)?;
-    let (log, log_writer) = access_log::open(&config.access_log)
-        .with_context(|| format!("the access log ({:?}) can not be written", config.access_log))?;
+    let (log, log_writer) = access_log(&config.access_log)?;
     let first = builder.generation(1, draft, &listeners(&config), None);
     let edge = Running {
         generations: Arc::new(Generations::new(first)),
         connections: Connections::default(),
         ready: Arc::default(),
         log,
+        own_log,
         config,
         builder,
     };
@@ -60,12 +61,12 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
 ///
 /// See [`Refused`].
 pub(crate) fn check(path: &Path) -> anyhow::Result<Draft> {
-    let (builder, _obituaries, _config) = prepare(path)?;
+    let (builder, _obituaries) = prepare(path)?;
     Ok(builder.attempt(None).drafted?)
 }
 
 /// What generations are built with: the configuration says where compiled modules are kept.
-fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obituary>, Config)> {
+fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obituary>)> {
     let config = edgeloom_config::load(path).map_err(Refused::Config)?;
     let cache = config.cache.folder(|name| std::env::var_os(name));
     let host = Host::new(&HostOptions { cache, ..HostOptions::default() })?;
@@ -76,7 +77,7 @@ fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obit
         metrics: Arc::new(Metrics::new()),
         obituaries,
     };
-    Ok((builder, buried, config))
+    Ok((builder, buried))
 }
 
 fn runtime(config: &Config) -> anyhow::Result<Runtime> {
@@ -92,6 +93,15 @@ fn runtime(config: &Config) -> anyhow::Result<Runtime> {
 fn workers(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     config.workers.count(cores).get()
+}
+
+fn access_log(target: &AccessLog) -> anyhow::Result<(Lines, Writer)> {
+    match target {
+        AccessLog::Off => Ok(Lines::to_nowhere()),
+        AccessLog::Stdout => Ok(Lines::to_stdout()?),
+        AccessLog::File(path) => Lines::to_file(path)
+            .with_context(|| format!("the access log {} can not be written", path.display())),
+    }
 }
 
 /// Every socket of the configuration: all of them are there, or none is used.
@@ -116,7 +126,8 @@ struct Running {
     generations: Arc<Generations>,
     connections: Connections,
     ready: Arc<Readiness>,
-    log: AccessLog,
+    log: Lines,
+    own_log: Lines,
 }
 
 impl Running {
@@ -180,7 +191,7 @@ impl Running {
             generations: Arc::clone(&self.generations),
             metrics: Arc::clone(&self.builder.metrics),
             connections: self.connections.clone(),
-            log: self.log.clone(),
+            logs: [self.log.clone(), self.own_log.clone()],
             triggers,
             ready: Arc::clone(&self.ready),
         };

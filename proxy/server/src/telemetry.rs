@@ -1,9 +1,12 @@
 //! How the process speaks of itself: sentences with fields on stderr.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
+
+use crate::lines::{Lines, Writer};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,7 +30,7 @@ const DEFAULT: &str =
 /// # Errors
 ///
 /// Where `EDGELOOM_LOG` is not a filter of the kind `info,edgeloom=debug`.
-pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<()> {
+pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<(Lines, Writer)> {
     let filter = match std::env::var("EDGELOOM_LOG") {
         Ok(wanted) => EnvFilter::try_new(&wanted).map_err(|error| {
             anyhow::anyhow!(
@@ -36,16 +39,56 @@ pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<()> {
         })?,
         Err(_) => EnvFilter::new(DEFAULT),
     };
-    let terminal = std::io::stderr().is_terminal();
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_timer(SystemTime);
+    let (lines, writer) = Lines::to_stderr()?;
+    let terminal = io::stderr().is_terminal();
+    let events = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Stderr(lines.clone()))
+        .with_timer(SystemTime);
     match format.unwrap_or(if terminal { LogFormat::Human } else { LogFormat::Json }) {
-        LogFormat::Human => lines.with_target(false).with_ansi(terminal).init(),
+        LogFormat::Human => events.with_target(false).with_ansi(terminal).init(),
         LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+            events.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
     }
-    // A bug of ours ends one connection; its story belongs where all others are.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    Ok(())
+    log_panics();
+    Ok((lines, writer))
+}
+
+/// A bug of ours ends one connection; its story belongs where all others are.
+fn log_panics() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!("{panic}");
+        // The process ends with this thread, before the log is written.
+        if std::thread::current().name() == Some("main") {
+            print(panic);
+        }
+    }));
+}
+
+/// Through the queue: guests with the `log` grant write lines, and must not
+/// make a worker wait for whoever reads stderr.
+struct Stderr(Lines);
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+/// One event: it is written at once.
+struct Line<'a>(&'a Lines);
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

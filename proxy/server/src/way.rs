@@ -1,12 +1,12 @@
 //! The way of a request. Read the modules in this order.
 
-pub(crate) mod answer; // an answer of our own
 mod identify; // who is asking
-mod log;
-mod request_chain; // what our filters say to it
-mod response_chain; // what our filters say to the answer
 mod route; // what they asked for
-mod upstream; // who answers // what we remember
+mod request_chain; // what our filters say to it
+mod upstream; // who answers
+mod response_chain; // what our filters say to the answer
+pub(crate) mod answer; // an answer of our own
+mod log; // what we remember
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use pingora_core::{Error, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
-use crate::access_log::AccessLog;
 use crate::exchange::Exchange;
 use crate::generation::Generations;
+use crate::lines::Lines;
 use crate::listen::Connection;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
@@ -32,7 +32,7 @@ pub(crate) struct Edge {
     pub(crate) generations: Arc<Generations>,
     /// The position of the listener in the configuration that the process was started with.
     pub(crate) listener: usize,
-    pub(crate) log: AccessLog,
+    pub(crate) log: Lines,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -98,10 +98,11 @@ impl ProxyHttp for Way {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         header: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        answer::say_if_it_is_the_last(session);
         response_chain::pass(header, exchange)
     }
 

@@ -84,7 +84,7 @@ impl Step {
 fn clippy(house: &House) -> Result<()> {
     setup::native()?;
     for portion in portions(house)? {
-        let strict = ["--all-targets", "--", "--deny=warnings"];
+        let strict = ["--all-targets", "--keep-going", "--", "--deny=warnings"];
         house.cargo().arg("clippy").args(portion).args(strict).run()?;
     }
     Ok(())
@@ -94,7 +94,11 @@ fn doc(house: &House) -> Result<()> {
     setup::native()?;
     for portion in portions(house)? {
         let mut cargo = house.cargo();
-        cargo.env("RUSTDOCFLAGS", "--deny=warnings").args(["doc", "--no-deps"]).args(portion).run()?;
+        cargo
+            .env("RUSTDOCFLAGS", "--deny=warnings")
+            .args(["doc", "--no-deps", "--keep-going"])
+            .args(portion)
+            .run()?;
     }
     Ok(())
 }

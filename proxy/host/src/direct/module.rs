@@ -13,7 +13,7 @@ pub(crate) fn core_of(component: &[u8]) -> Option<&[u8]> {
         match payload.ok()? {
             Payload::ModuleSection { unchecked_range, .. } => {
                 if depth == 0 {
-                    guests.extend(component.get(unchecked_range).filter(|module| is_guest(module)));
+                    guests.extend(component.get(unchecked_range).filter(is_guest));
                 }
                 depth += 1;
             }

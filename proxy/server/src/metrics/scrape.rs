@@ -19,7 +19,8 @@ pub(crate) struct Scrape {
     pub(crate) draining: u64,
     pub(crate) exchanges_open: u64,
     pub(crate) connections_open: u64,
-    pub(crate) log_lines_dropped: u64,
+    /// Of the access log, and of the process's own.
+    pub(crate) log_lines_dropped: [u64; 2],
 }
 
 impl Scrape {
@@ -56,23 +57,21 @@ impl Scrape {
                 .encode_family(&[("outcome", outcome)])?
                 .encode_counter::<NoLabelSet, _, u64>(&counter.get(), None)?;
         }
-        encoder
-            .encode_descriptor(
-                "access_log_dropped",
-                "Access-log lines dropped because nobody took them in time",
-                None,
-                MetricType::Counter,
-            )?
-            .encode_counter::<NoLabelSet, _, u64>(&self.log_lines_dropped, None)
+        let help = "Log lines dropped because nobody took them in time";
+        let mut dropped = encoder.encode_descriptor("log_lines_dropped", help, None, MetricType::Counter)?;
+        for (log, lines) in ["access", "own"].into_iter().zip(&self.log_lines_dropped) {
+            dropped.encode_family(&[("log", log)])?.encode_counter::<NoLabelSet, _, u64>(lines, None)?;
+        }
+        Ok(())
     }
 
     fn routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut routes = living(&self.metrics.routes, |route| &route.name);
         routes.push(Arc::clone(&self.metrics.unrouted));
-        let help = "Exchanges that have ended, by route and class of status; 1xx are those never answered";
+        let help = "Exchanges that have ended, by route and class of status";
         let mut exchanges = encoder.encode_descriptor("exchanges", help, None, MetricType::Counter)?;
         for route in &routes {
-            for (class, counter) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(&route.exchanges) {
+            for (class, counter) in ["none", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(&route.exchanges) {
                 exchanges
                     .encode_family(&[("route", &*route.name), ("status", class)])?
                     .encode_counter::<NoLabelSet, _, u64>(&counter.get(), None)?;
@@ -188,14 +187,14 @@ mod tests {
             draining: 1,
             exchanges_open: 2,
             connections_open: 3,
-            log_lines_dropped: 4,
+            log_lines_dropped: [4, 5],
         };
         let text = scrape.into_text();
         for line in [
             "edgeloom_generation 6",
             "edgeloom_exchanges_open 2",
             "edgeloom_swaps_total{outcome=\"accepted\"} 1",
-            "edgeloom_access_log_dropped_total 4",
+            "edgeloom_log_lines_dropped_total{log=\"access\"} 4",
             "edgeloom_exchanges_total{route=\"shop\",status=\"2xx\"} 1",
             "edgeloom_exchanges_total{route=\"\",status=\"4xx\"} 0",
             "edgeloom_exchange_duration_seconds_bucket{le=\"0.0025\",route=\"shop\"} 0",

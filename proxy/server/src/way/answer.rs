@@ -37,12 +37,21 @@ fn instead(exchange: &mut Exchange, failure: Failure) -> Answer {
     rescue::answer_for(failure)
 }
 
+/// Before a shutdown Pingora promises to keep the connection, and closes it
+/// then: a client that sends its next request into that may lose it.
+pub(super) fn say_if_it_is_the_last(session: &mut Session) {
+    if session.is_process_shutting_down() {
+        session.set_keepalive(None);
+    }
+}
+
 async fn write(
     session: &mut Session,
     exchange: &Exchange,
     head: ResponseHead,
     body: bytes::Bytes,
 ) -> Result<()> {
+    say_if_it_is_the_last(session);
     let status = head.status;
     let mut headers = head.headers.into_map();
     // 204 and 304 have no body, and 204 no length either (RFC 9110 section 8.6).

@@ -192,13 +192,19 @@ fn vouch(headers: &mut HeaderMap, peer: Option<SocketAddr>, trust: &Trust) -> (C
 
 /// Removes what only a proxy before us may say.
 fn strip(headers: &mut HeaderMap) {
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with(X_FORWARDED) || *name == FORWARDED || *name == X_REQUEST_ID)
-        .cloned()
-        .collect();
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_a_proxys(name.as_str())).cloned().collect();
     for name in forged {
         headers.remove(name);
+    }
+}
+
+/// Origins that follow CGI (RFC 3875) take `_` in a name for `-`.
+fn is_a_proxys(name: &str) -> bool {
+    let mut bytes = name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
+    match name.len() {
+        9 => bytes.eq(FORWARDED.as_str().bytes()),
+        12 if !name.starts_with(X_FORWARDED) => bytes.eq(X_REQUEST_ID.as_str().bytes()),
+        _ => X_FORWARDED.bytes().all(|byte| bytes.next() == Some(byte)),
     }
 }
 

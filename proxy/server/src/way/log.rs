@@ -26,7 +26,7 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
     if !exchange.calls.is_empty() {
         metrics.chain.observe(exchange.calls.iter().map(|call| call.took).sum());
     }
-    if !edge.log.is_on() {
+    if !edge.log.are_read() {
         return;
     }
     write_line(edge, &Record::of(session, exchange, status, duration));
@@ -63,7 +63,7 @@ struct Refused {
 #[derive(serde::Serialize)]
 struct Record<'a> {
     time: Time,
-    id: &'a str,
+    id: Option<&'a str>,
     client: Option<std::net::IpAddr>,
     peer: Option<SocketAddr>,
     protocol: &'static str,
@@ -112,7 +112,7 @@ impl<'a> Record<'a> {
         let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
         Self {
             time: Time(exchange.time),
-            id: &exchange.subject.id,
+            id: exchange.asked.is_some().then_some(&exchange.subject.id),
             client: exchange.asked.is_some().then_some(exchange.subject.client.address),
             peer: exchange.peer,
             protocol: protocol(sent.version),

@@ -1,19 +1,19 @@
 //! What is promised, asked of the real binary over real sockets with real filters.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, that is how a promise is found broken")]
 
-mod admin; // what the operator can ask
-mod examples; // what operators read first
-mod faults; // what a failing filter does to an exchange
-mod heads; // what is refused, and what is taken
 mod identify; // who is asking
-mod logging; // what is remembered
-mod request_filters; // what filters say to it
-mod response_filters; // what filters say to the answer
+mod heads; // what is refused, and what is taken
 mod routing; // what they asked for
-mod shutdown; // how it all ends
-mod startup_errors;
+mod request_filters; // what filters say to it
+mod upstreams; // who answers
+mod response_filters; // what filters say to the answer
+mod faults; // what a failing filter does to an exchange
+mod logging; // what is remembered
+mod admin; // what the operator can ask
 mod swap; // how a generation follows another
-mod upstreams; // who answers // what keeps an edge from starting
+mod shutdown; // how it all ends
+mod startup_errors; // what keeps an edge from starting
+mod examples; // what operators read first
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -70,7 +70,7 @@ fn nothing_new_is_accepted_while_it_drains() {
         assert_eq!(edge.ask(Request::get("/readyz")).status(), 503);
         assert_eq!(edge.ask(Request::get("/healthz")).status(), 200);
         let response = open.join().unwrap();
-        assert_eq!(response.text(), "hello");
+        assert_eq!((response.text(), response.header("connection")), ("hello", Some("close")));
     });
     assert!(edge.ended(super::SOON).unwrap().status.success());
     assert!(Client::to(edge.address()).attempt(Request::get("/")).is_err());

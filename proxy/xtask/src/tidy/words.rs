@@ -57,13 +57,15 @@ fn turned_down(path: &str, line: &str) -> Option<(String, &'static str)> {
     let sees_pingora = path.starts_with("proxy/server/") || !path.starts_with("proxy/");
     let pingoras = if sees_pingora { &[][..] } else { PINGORAS };
     let ours = FOREIGN.iter().fold(line.to_owned(), |line, name| line.replace(name, " "));
-    let said = words(&ours);
-    TURNED_DOWN.iter().chain(pingoras).find_map(|(phrase, wanted)| {
-        let is_said = said
-            .windows(phrase.len())
-            .any(|words| words.iter().zip(*phrase).all(|(said, word)| is(said, word)));
-        is_said.then(|| (phrase.join(" "), *wanted))
-    })
+    // What belongs to one phrase or name: `direct::Response` is two.
+    let parts = ours.split(|letter: char| !letter.is_alphanumeric() && !" _-".contains(letter));
+    let said: Vec<_> = parts.map(words).collect();
+    let is_said = |phrase: &[&str]| {
+        let mut places = said.iter().flat_map(|part| part.windows(phrase.len()));
+        places.any(|words| words.iter().zip(phrase).all(|(said, word)| is(said, word)))
+    };
+    let (phrase, wanted) = TURNED_DOWN.iter().chain(pingoras).find(|(phrase, _)| is_said(phrase))?;
+    Some((phrase.join(" "), *wanted))
 }
 
 fn is(said: &str, word: &str) -> bool {
@@ -130,6 +132,8 @@ mod tests {
         check(FILE, "/// Picks a virtual host.", Some("route"));
         check(FILE, "fn virtual_hosts()", Some("route"));
         check(FILE, "/// Picks a route of this host.", None);
+        check(FILE, "fn direct_response()", Some("answer"));
+        check(FILE, "let phase = direct.response;", None);
         check(FILE, "let unplugin = 1;", None);
         check(FILE, "store.set_hostcall_fuel(HOSTCALLS)", Some("host call"));
         check(FILE, "store.set_hostcall_fuel(1)", None);

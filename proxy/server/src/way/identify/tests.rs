@@ -24,6 +24,9 @@ fn a_stranger_is_not_believed() {
         ("x-forwarded-for", "192.0.2.1"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-user", "root"),
+        ("x_forwarded_for", "192.0.2.1"),
+        ("x-request_id", "mine"),
+        ("x-forward", "kept"),
         ("forwarded", "for=192.0.2.1"),
         ("x-request-id", "mine"),
     ]);
@@ -33,6 +36,8 @@ fn a_stranger_is_not_believed() {
     assert_eq!(get(&headers, "x-forwarded-proto"), Some("http"));
     assert_eq!(get(&headers, "x-forwarded-host"), Some("shop.example"));
     assert_eq!(get(&headers, "x-forwarded-user"), None);
+    assert_eq!((get(&headers, "x_forwarded_for"), get(&headers, "x-request_id")), (None, None));
+    assert_eq!(get(&headers, "x-forward"), Some("kept"));
     assert_eq!(get(&headers, "forwarded"), None);
     assert_eq!(get(&headers, "x-request-id"), Some(&*id));
     assert_eq!((id.len(), id.chars().all(|c| c.is_ascii_hexdigit())), (32, true));
