@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmtime::component::{Component, HasSelf, Linker, Resource};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
-use self::edgeloom::ways::heads::{Edit, Header, Host, HostRequest};
+use self::edgeloom::ways::heads::{Host, HostRequest};
 
 wasmtime::component::bindgen!({
     path: "benches/ways/wit",
