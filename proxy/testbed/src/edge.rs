@@ -193,6 +193,11 @@ impl Edge {
         or_fail(replace(&self.configuration, change(&text).as_bytes()));
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Processor time of all its threads so far.
     ///
     /// # Errors
