@@ -1,0 +1,82 @@
+//! What filters read and edit: always on the head of a browser's request.
+
+use edgeloom_core::facts::Facts;
+use edgeloom_core::head::{Edit, Refusal, RequestHead};
+
+use crate::gauge::Gauge;
+use crate::visitor;
+
+pub(crate) fn measure(gauge: &mut Gauge) {
+    let head = || visitor::request("shop.example", "/articles/swedish-wood?page=2");
+    read(gauge, &head());
+
+    let edits: [(&str, &[Edit<'_>]); 6] = [
+        ("set a new header", &[Edit::Set("x-country", b"SE")]),
+        ("set a header that is there", &[Edit::Set("accept-language", b"sv")]),
+        ("add to a header", &[Edit::Add("cookie", b"variant=blue")]),
+        ("remove a header", &[Edit::Remove("referer")]),
+        ("remove a header that is not there", &[Edit::Remove("x-internal")]),
+        ("apply four edits", &FOUR),
+    ];
+    for (name, edits) in edits {
+        // Counting what is there already is part of the first edit only.
+        let counted = || {
+            let mut head = head();
+            head.headers.edit(&Edit::Set("x-first", b"1")).unwrap();
+            head.commit();
+            head
+        };
+        gauge.on(&format!("head/{name}"), counted, |head| match edits {
+            [edit] => head.headers.edit(edit).unwrap(),
+            several => head.headers.apply(several.iter().cloned()).unwrap(),
+        });
+    }
+    gauge.on("head/the first edit", head, |head| head.headers.edit(&Edit::Set("x-country", b"SE")).unwrap());
+    gauge.on("head/a reserved header is refused", head, |head| {
+        let refused = head.headers.edit(&Edit::Set("x-forwarded-for", b"192.0.2.1"));
+        assert_eq!(refused, Err(Refusal::Reserved));
+    });
+    gauge.on("head/set the path", head, |head| head.set_target("/north/swedish-wood?page=2").unwrap());
+    settle(gauge, head);
+    facts(gauge);
+}
+
+const FOUR: [Edit<'static>; 4] = [
+    Edit::Set("x-country", b"SE"),
+    Edit::Set("x-city", b"Stockholm"),
+    Edit::Add("cookie", b"variant=blue"),
+    Edit::Remove("referer"),
+];
+
+fn read(gauge: &mut Gauge, head: &RequestHead) {
+    let headers = &head.headers;
+    assert!(headers.get("cookie").is_some() && headers.get("x-internal").is_none());
+    gauge.again("head/read a header", || headers.get("cookie").map(|value| value.len()));
+    gauge
+        .again("head/read a header that is not there", || headers.get("x-internal").map(|value| value.len()));
+}
+
+/// After four edits of a call: it has succeeded, or was a fault.
+fn settle(gauge: &mut Gauge, head: impl Fn() -> RequestHead) {
+    let edited = || {
+        let mut head = head();
+        head.headers.apply(FOUR).unwrap();
+        head
+    };
+    gauge.on("head/commit four edits", edited, RequestHead::commit);
+    gauge.on("head/take four edits back", edited, RequestHead::rollback);
+}
+
+fn facts(gauge: &mut Gauge) {
+    let some = || {
+        let mut facts = Facts::default();
+        for (name, value) in [("geo.country", "SE"), ("geo.city", "Stockholm"), ("ab.checkout", "blue")] {
+            facts.set(name, value).unwrap();
+        }
+        facts.commit();
+        facts
+    };
+    let there = some();
+    gauge.again("fact/read", || there.get("ab.checkout").map(str::len));
+    gauge.on("fact/leave", some, |facts| facts.set("route.rule", "nordic").unwrap());
+}
