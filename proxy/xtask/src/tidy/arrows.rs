@@ -16,7 +16,9 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("edgeloom-sdk-macros", &[], &["edgeloom-sdk"]),
     ("edgeloom-filter-*", &["edgeloom-sdk"], &[]),
     ("edgeloom-misbehaving-*", &["edgeloom-sdk"], &[]),
-    // Guests of benchmarks are written against the bare contract.
+    // What a host call costs is told as the authors of filters pay it.
+    ("edgeloom-bench-calls", &["edgeloom-sdk"], &[]),
+    // The other guests of benchmarks are written against the bare contract.
     ("edgeloom-bench-*", &[], &[]),
     // The demo checks an operator's own configuration before it stands origins behind it.
     ("edgeloom-testbed", &["edgeloom-config"], &[]),
