@@ -12,15 +12,17 @@ use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::{request_phase, response_phase};
 use crate::budget::{self, Budget};
-use crate::direct::DirectInstance;
+use crate::direct::{DirectInstance, Frozen, Reply, Touched};
 use crate::exchange::{CallState, RequestSubject, ResponseSubject};
-use crate::filter::{Filter, verdict_of};
+use crate::filter::{Filter, Terms, verdict_of};
 use crate::link::Linked;
 
 /// A live filter in a store.
 pub(crate) struct Instance {
     store: Store<CallState>,
     inner: Inner,
+    /// Whether it is counted by the pool that it was taken from.
+    pub(crate) kept: bool,
 }
 
 #[expect(
@@ -36,21 +38,41 @@ enum Inner {
     Direct(DirectInstance),
 }
 
+impl Inner {
+    /// Instantiation runs guest code too: `start` functions, relocations.
+    fn new(filter: &Filter, store: &mut Store<CallState>) -> wasmtime::Result<Self> {
+        match (&filter.linked, filter.terms.direct()) {
+            (Linked::Direct, Some((direct, frozen))) => {
+                let made = direct.instantiate(store, frozen)?;
+                made.map(Self::Direct).ok_or_else(|| wasmtime::Error::msg("its memory can not be had"))
+            }
+            (Linked::Whole(whole), _) => {
+                store.set_hostcall_fuel(HANDED_OVER_MAX);
+                let instance = whole.pre.instantiate(store)?;
+                Ok(Self::Whole { instance, request: None, response: None })
+            }
+            // Only an image that is memory is linked so.
+            (Linked::Direct, None) => Err(wasmtime::Error::msg("there is no image")),
+        }
+    }
+}
+
 impl Instance {
     /// A new instance, configured as the image is; the clock of its first call is running.
     pub(crate) fn fresh(filter: &Filter) -> Result<Self, Fault> {
-        Self::within(filter, filter.deadline)
+        Self::within(filter, filter.terms.deadline)
     }
 
     /// A new instance that may take this long to be made.
     pub(crate) fn within(filter: &Filter, deadline: Duration) -> Result<Self, Fault> {
         let state = CallState {
-            filter: Arc::clone(&filter.name),
-            grants: Arc::clone(&filter.grants),
-            limits: Limits::new(filter.memory),
+            terms: Arc::clone(&filter.terms),
+            limits: Limits::new(filter.terms.memory),
             budget: Budget::new(deadline),
             log_lines: 0,
             guest: None,
+            touched: Touched::default(),
+            reply: Reply::default(),
             request: RequestSubject::default(),
             response: ResponseSubject::default(),
         };
@@ -58,17 +80,8 @@ impl Instance {
         store.limiter(|state| &mut state.limits);
         store.epoch_deadline_callback(budget::alarm);
         begin(&mut store);
-        // Instantiation runs guest code too: `start` functions, relocations.
-        let inner = match &filter.linked {
-            Linked::Direct(direct) => direct.instantiate(&mut store).map(Inner::Direct),
-            Linked::Whole(whole) => {
-                store.set_hostcall_fuel(HANDED_OVER_MAX);
-                let instance = whole.pre.instantiate(&mut store);
-                instance.map(|instance| Inner::Whole { instance, request: None, response: None })
-            }
-        };
-        match inner {
-            Ok(inner) => Ok(Self { store, inner }),
+        match Inner::new(filter, &mut store) {
+            Ok(inner) => Ok(Self { store, inner, kept: false }),
             Err(error) => Err(fault(&error, &store)),
         }
     }
@@ -81,19 +94,38 @@ impl Instance {
         state.limits.outgrew = false;
     }
 
-    /// Puts the instance back as a fresh one is; `false` where only a fresh one is that.
-    pub(crate) fn restore(&mut self, filter: &Filter) -> bool {
-        match (&filter.linked, &self.inner) {
-            (Linked::Direct(direct), Inner::Direct(instance)) => instance.restore(direct, &mut self.store),
-            (Linked::Direct(_) | Linked::Whole(_), Inner::Direct(_) | Inner::Whole { .. }) => false,
+    /// Whether it is an instance of this filter.
+    pub(crate) fn is_of(&self, terms: &Arc<Terms>) -> bool {
+        Arc::ptr_eq(&self.store.data().terms, terms)
+    }
+
+    /// Puts the instance back as a fresh one is; `false` where it can not be.
+    pub(crate) fn restore(&mut self, image: &Frozen) -> bool {
+        match &self.inner {
+            Inner::Direct(instance) => instance.restore(&mut self.store, image),
+            Inner::Whole { .. } => false,
         }
+    }
+
+    /// Makes an instance that was put back into one of another filter of its component; `false` where
+    /// it can not be.
+    pub(crate) fn become_another(&mut self, terms: &Arc<Terms>, image: &Frozen) -> bool {
+        if self.is_of(terms) {
+            return true;
+        }
+        let Inner::Direct(instance) = &self.inner else { return false };
+        let state = self.store.data_mut();
+        let before = std::mem::replace(&mut state.terms, Arc::clone(terms));
+        state.limits = Limits::new(terms.memory);
+        state.budget = Budget::new(terms.deadline);
+        let Some((_, before)) = before.direct() else { return false };
+        instance.become_another(&mut self.store, before, image)
     }
 
     /// Looks every phase up, so that one of another type than the contract's fails before any call.
     pub(crate) fn try_out(&mut self, filter: &Filter) -> Result<(), Fault> {
-        let Self { store, inner } = self;
+        let Self { store, inner, .. } = self;
         let tried = match (&filter.linked, inner) {
-            (Linked::Direct(direct), Inner::Direct(instance)) => instance.try_out(direct, store),
             (Linked::Whole(whole), Inner::Whole { instance, .. }) => {
                 let request =
                     whole.request.as_ref().map(|found| found.load(&mut *store, instance)).transpose();
@@ -101,7 +133,8 @@ impl Instance {
                     whole.response.as_ref().map(|found| found.load(&mut *store, instance)).transpose();
                 request.and(response.map(|_| ()))
             }
-            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(()),
+            // Its phases were looked up when it was made.
+            (Linked::Direct | Linked::Whole(_), Inner::Whole { .. } | Inner::Direct(_)) => Ok(()),
         };
         tried.map_err(|error| fault(&error, store))
     }
@@ -120,9 +153,9 @@ impl Instance {
     }
 
     fn call_request(&mut self, filter: &Filter, lives_on: bool) -> Result<Option<Verdict>, Fault> {
-        let Self { store, inner } = self;
+        let Self { store, inner, .. } = self;
         match (&filter.linked, inner) {
-            (Linked::Direct(direct), Inner::Direct(instance)) => instance.on_request(direct, store, lives_on),
+            (Linked::Direct, Inner::Direct(instance)) => instance.on_request(store, lives_on),
             (Linked::Whole(whole), Inner::Whole { instance, request, .. }) => {
                 let Some(found) = &whole.request else { return Ok(None) };
                 if request.is_none() {
@@ -136,7 +169,7 @@ impl Instance {
                     Err(error) => Err(fault(&error, store)),
                 }
             }
-            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
+            (Linked::Direct, Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
         }
     }
 
@@ -155,11 +188,9 @@ impl Instance {
     }
 
     fn call_response(&mut self, filter: &Filter, memo: &[u8], lives_on: bool) -> Result<Option<()>, Fault> {
-        let Self { store, inner } = self;
+        let Self { store, inner, .. } = self;
         match (&filter.linked, inner) {
-            (Linked::Direct(direct), Inner::Direct(instance)) => {
-                instance.on_response(direct, store, memo, lives_on)
-            }
+            (Linked::Direct, Inner::Direct(instance)) => instance.on_response(store, memo, lives_on),
             (Linked::Whole(whole), Inner::Whole { instance, response, .. }) => {
                 let Some(found) = &whole.response else { return Ok(None) };
                 if response.is_none() {
@@ -173,7 +204,7 @@ impl Instance {
                     Err(error) => Err(fault(&error, store)),
                 }
             }
-            (Linked::Direct(_), Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
+            (Linked::Direct, Inner::Whole { .. }) | (Linked::Whole(_), Inner::Direct(_)) => Ok(None),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use edgeloom_core::limits::{CONFIGURE_DEADLINE, GUEST_TEXT_MAX, MEMORY_MAX};
@@ -17,24 +17,23 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::cache::Cache;
 use crate::call::{Limits, cut};
-use crate::compile::{CompileError, Component, compile, compile_core};
-use crate::direct::{core_of, restorable};
+use crate::compile::{Code, CompileError, Component, compile, instrumented};
+use crate::direct::{Direct, Frozen, Outcome};
 use crate::ticker::ticks;
+use crate::verify::Module;
 
 /// A component configured once, its memory frozen: one module and one settings text.
 pub(crate) struct Image {
     pub(crate) component: Arc<Component>,
-    pub(crate) code: Code,
+    pub(crate) state: State,
 }
 
-/// The configured guest, compiled.
-pub(crate) enum Code {
-    Component(Compiled),
-    /// Of a component that we made ourselves, the guest's own module: see [`crate::direct`].
-    Core {
-        module: wasmtime::Module,
-        restorable: bool,
-    },
+/// The configured guest.
+pub(crate) enum State {
+    /// The memory that the component's code starts from.
+    Frozen(Frozen),
+    /// Code that starts from that memory.
+    Compiled(Compiled),
 }
 
 /// Why a module did not accept its settings.
@@ -58,11 +57,6 @@ pub enum ConfigureError {
     Compile(#[from] CompileError),
 }
 
-/// The forms of an image, in the keys of the cache.
-const RESTORABLE: &[u8] = b"restorable core";
-const CORE: &[u8] = b"core";
-const WHOLE: &[u8] = b"component";
-
 /// The engines and the cache that images are made with.
 pub(crate) struct Workshop {
     pub(crate) serving: Engine,
@@ -71,63 +65,78 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// An image from the cache, or a newly configured one.
+    /// Configures a component; of one that is compiled for each image, the cache may know the image.
     pub(crate) fn image(
         &self,
         component: Arc<Component>,
         settings: &str,
         memory: Bytes,
     ) -> Result<Image, ConfigureError> {
-        let key = |form: &'static [u8]| [form, &component.module.digest.0, settings.as_bytes()];
-        let core = |restorable| move |module| Code::Core { module, restorable };
-        let kept = (self.cache.load(&self.serving, &key(RESTORABLE)).map(core(true)))
-            .or_else(|| self.cache.load(&self.serving, &key(CORE)).map(core(false)))
-            .or_else(|| self.cache.load(&self.serving, &key(WHOLE)).map(Code::Component));
-        if let Some(code) = kept {
-            return Ok(Image { code, component });
-        }
-        let frozen = self.configure(&component, settings, memory)?;
-        let code = match core_of(&frozen).filter(|_| component.module.raw) {
-            Some(module) => {
-                let rewritten = restorable(module);
-                let form = if rewritten.is_some() { RESTORABLE } else { CORE };
-                let compiled = compile_core(&self.serving, rewritten.as_deref().unwrap_or(module))?;
-                self.cache.store(&self.serving, &key(form), &compiled);
-                Code::Core { module: compiled, restorable: rewritten.is_some() }
-            }
-            None => {
-                let compiled = compile(&self.serving, &frozen)?;
-                self.cache.store(&self.serving, &key(WHOLE), &compiled);
-                Code::Component(compiled)
+        let state = match &component.code {
+            Code::Direct(direct) => State::Frozen(self.freeze(direct, settings, memory)?),
+            Code::Whole(known) => {
+                State::Compiled(self.compiled(&component.module, known, settings, memory)?)
             }
         };
-        Ok(Image { code, component })
+        Ok(Image { component, state })
+    }
+
+    fn freeze(&self, direct: &Direct, settings: &str, memory: Bytes) -> Result<Frozen, ConfigureError> {
+        let mut store = begin(&self.serving, memory);
+        match direct.configure(&mut store, settings) {
+            Ok(Outcome::Accepted(frozen)) => Ok(frozen),
+            Ok(Outcome::Refused(reason)) => Err(ConfigureError::Refused(cut(&reason, GUEST_TEXT_MAX))),
+            Err(error) => Err(blame(&error, &store, memory)),
+        }
+    }
+
+    fn compiled(
+        &self,
+        module: &Module,
+        known: &OnceLock<Compiled>,
+        settings: &str,
+        memory: Bytes,
+    ) -> Result<Compiled, ConfigureError> {
+        let key: [&[u8]; 3] = [b"component", &module.digest.0, settings.as_bytes()];
+        if let Some(compiled) = self.cache.load(&self.serving, &key) {
+            return Ok(compiled);
+        }
+        let instrumented = instrumented(module, known, &self.configuring, &self.cache)?;
+        let frozen = self.configure(module, instrumented, settings, memory)?;
+        let compiled = compile(&self.serving, &frozen)?;
+        self.cache.store(&self.serving, &key, &compiled);
+        Ok(compiled)
     }
 
     /// Runs `setup.configure` and returns the component with the memory it left.
     fn configure(
         &self,
-        component: &Component,
+        module: &Module,
+        instrumented: &Compiled,
         settings: &str,
         memory: Bytes,
     ) -> Result<Vec<u8>, ConfigureError> {
-        let engine = &self.configuring;
-        let instrumented = component.instrumented(engine, &self.cache)?;
-        let mut store = Store::new(engine, Limits::new(memory));
-        store.limiter(|limits| limits);
-        store.set_epoch_deadline(ticks(CONFIGURE_DEADLINE));
+        let mut store = begin(&self.configuring, memory);
         let instance = start(&mut store, instrumented).map_err(|error| blame(&error, &store, memory))?;
         let refused = call(&mut store, &instance, settings).map_err(|error| blame(&error, &store, memory))?;
         refused.map_err(|reason| ConfigureError::Refused(cut(&reason, GUEST_TEXT_MAX)))?;
 
         // Reading its memory out may need memory itself.
         *store.data_mut() = Limits::new(MEMORY_MAX);
-        let freeze = AssertUnwindSafe(|| freeze(component, &mut store, instance));
+        let freeze = AssertUnwindSafe(|| freeze(module, &mut store, instance));
         // Wizer asserts what it expects of compilers; a module may come from anywhere.
         let frozen = catch_unwind(freeze)
             .map_err(|_panic| ConfigureError::Snapshot("it is built in an unknown way".into()))?;
         frozen.map_err(|error| ConfigureError::Snapshot(format!("{error:#}")))
     }
+}
+
+/// A store to configure in; the clock is running.
+fn begin(engine: &Engine, memory: Bytes) -> Store<Limits> {
+    let mut store = Store::new(engine, Limits::new(memory));
+    store.limiter(|limits| limits);
+    store.set_epoch_deadline(ticks(CONFIGURE_DEADLINE));
+    store
 }
 
 fn start(store: &mut Store<Limits>, component: &Compiled) -> wasmtime::Result<Instance> {
@@ -153,7 +162,7 @@ fn call(
 
 fn blame(error: &wasmtime::Error, store: &Store<Limits>, memory: Bytes) -> ConfigureError {
     let reason = error.root_cause().to_string();
-    // The words of `define_unknown_imports_as_traps`.
+    // The words of `define_unknown_imports_as_traps`, of components and of core modules.
     let import = reason.strip_prefix("unknown import: `").and_then(|rest| rest.split('`').next());
     if let Some(import) = import {
         return ConfigureError::CalledImport(import.to_owned());
@@ -168,24 +177,24 @@ fn blame(error: &wasmtime::Error, store: &Store<Limits>, memory: Bytes) -> Confi
 }
 
 /// The component, with the memory and globals of its instance as they are now.
-fn freeze(component: &Component, store: &mut Store<Limits>, instance: Instance) -> wasmtime::Result<Vec<u8>> {
+fn freeze(module: &Module, store: &mut Store<Limits>, instance: Instance) -> wasmtime::Result<Vec<u8>> {
     let wizer = Wizer::new();
-    let (context, _) = wizer.instrument_component(&component.module.component)?;
-    let mut state = Frozen { store, instance, error: None };
+    let (context, _) = wizer.instrument_component(&module.component)?;
+    let mut state = ReadOut { store, instance, error: None };
     let frozen = now(wizer.snapshot_component(&context, &mut state))?;
     state.error.map_or(Ok(frozen), Err)
 }
 
 /// Wizer reads the instance's memory and globals through functions that it
 /// added to the component itself.
-struct Frozen<'a> {
+struct ReadOut<'a> {
     store: &'a mut Store<Limits>,
     instance: Instance,
     /// Wizer's trait has no way to fail; this is looked at afterwards.
     error: Option<wasmtime::Error>,
 }
 
-impl Frozen<'_> {
+impl ReadOut<'_> {
     fn read<R: Lift + 'static, T: Default>(
         &mut self,
         interface: &str,
@@ -211,7 +220,7 @@ impl Frozen<'_> {
     }
 }
 
-impl ComponentInstanceState for Frozen<'_> {
+impl ComponentInstanceState for ReadOut<'_> {
     async fn call_func_ret_list_u8(
         &mut self,
         interface: &str,

@@ -3,52 +3,73 @@
 //! A component made by `wit-component` is three core instances, and every value that
 //! passes its border is lifted and lowered by generic code. For the one contract we have,
 //! the same canonical ABI can be followed by hand: one core instance a call, header names
-//! and values read where they lie in the guest's memory. Half the price, fresh or warm
-//! (`benches/call.rs`).
+//! and values read where they lie in the guest's memory.
 //!
 //! Taken only where *we* made the component, of a core module whose imports and exports
-//! are exactly those below: then it is known how the component is wired. Every other
-//! component goes the general way, with the same results (`tests/it/ways.rs`).
+//! are exactly those below: then it is known how the component is wired; and only where it
+//! is known what a call can change of an instance ([`tracked`]): then an instance that was
+//! called can be put back, and one compiled module serves every settings text, because an
+//! image is only the memory that `configure` left ([`frozen`]). Every other component goes
+//! the general way, with the same results (`tests/it/ways.rs`).
 //!
 //! The layouts are those of the Component Model's canonical ABI:
 //! <https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md>.
 
+mod configure;
+mod frozen;
 mod geo;
+mod heap;
 mod http;
 mod log;
 mod memory;
 mod module;
+mod reply;
 mod restore;
+mod tracked;
 mod verdict;
 
+pub(crate) use configure::Outcome;
+pub(crate) use frozen::Frozen;
 pub(crate) use memory::Guest;
-pub(crate) use module::core_of;
-pub(crate) use restore::restorable;
+pub(crate) use module::drivable;
+pub(crate) use reply::Reply;
+pub(crate) use restore::Touched;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::verdict::Verdict;
-use wasmtime::{Global, InstancePre, Linker, Memory, Module, ModuleExport, Store, TypedFunc, WasmParams};
+use wasmtime::{Engine, Extern, Func, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, WasmParams};
 
 use crate::call::fault;
 use crate::exchange::CallState;
-use crate::grants::Grants;
-use restore::Before;
+use crate::grants::Want;
+use crate::pool::Pool;
+use restore::Changing;
 
+const CONFIGURE: &str = "edgeloom:filter/setup@0.1.0#configure";
 const ON_REQUEST: &str = "edgeloom:filter/request-phase@0.1.0#on-request";
 const ON_RESPONSE: &str = "edgeloom:filter/response-phase@0.1.0#on-response";
 
 /// A core module with every import answered, and where its exports are.
 pub(crate) struct Direct {
+    module: Module,
     pre: InstancePre<CallState>,
+    exports: Exports,
+    /// The memory that `configure` starts from, in all images the same.
+    base: OnceLock<Arc<[u8]>>,
+    /// Instances that were put back, for any filter of this component.
+    pub(crate) pool: Pool,
+}
+
+struct Exports {
     memory: ModuleExport,
     realloc: ModuleExport,
+    heap: Option<ModuleExport>,
+    marks: ModuleExport,
+    globals: Vec<ModuleExport>,
     request: Option<Phase>,
     response: Option<Phase>,
-    /// Where instances can be put back as they were: see [`restore`].
-    stack_pointer: Option<ModuleExport>,
-    before: OnceLock<Option<Before>>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,11 +79,9 @@ struct Phase {
     post: Option<ModuleExport>,
 }
 
-/// A live core instance. Phases are looked up when they are first called.
+/// A live core instance.
 pub(crate) struct DirectInstance {
-    inner: wasmtime::Instance,
-    /// All that a call can change of it, where that is all.
-    changes: Option<(Memory, Global)>,
+    changing: Changing,
     request: Option<Callable<i32>>,
     response: Option<Callable<(i32, i32, i32)>>,
 }
@@ -77,89 +96,130 @@ struct Callable<Arguments> {
 const LENT: i32 = 1;
 
 impl Direct {
-    /// Only what was granted is there to be imported.
-    pub(crate) fn link(module: &Module, restorable: bool, grants: &Grants) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(module.engine());
+    /// Answers the imports of a module that `drivable` made. Only the interfaces that it wants are
+    /// there: a filter without the grants for them is not linked.
+    pub(crate) fn new(engine: &Engine, module: Module, wants: &[Want], pool: Pool) -> wasmtime::Result<Self> {
+        let mut linker = Linker::new(engine);
         http::add_to_linker(&mut linker)?;
-        if grants.geo.is_some() {
-            geo::add_to_linker(&mut linker)?;
+        for want in wants {
+            match want {
+                Want::Geo => geo::add_to_linker(&mut linker)?,
+                Want::Log => log::add_to_linker(&mut linker)?,
+            }
         }
-        if grants.log {
-            log::add_to_linker(&mut linker)?;
+        let exports = Exports::of(&module)?;
+        Ok(Self { pre: linker.instantiate_pre(&module)?, exports, module, base: OnceLock::new(), pool })
+    }
+
+    /// A new instance of this image, or none where its memory may not be as large.
+    pub(crate) fn instantiate(
+        &self,
+        store: &mut Store<CallState>,
+        image: &Frozen,
+    ) -> wasmtime::Result<Option<DirectInstance>> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        let mut exported = Exported { instance, store };
+        let changing = exported.changing(&self.exports)?;
+        let made = DirectInstance {
+            request: exported.callable(self.exports.request)?,
+            response: exported.callable(self.exports.response)?,
+            changing,
+        };
+        let guest = exported.guest(&self.exports)?;
+        if !made.changing.begin(store, image) {
+            return Ok(None);
         }
+        store.data_mut().guest = Some(guest);
+        Ok(Some(made))
+    }
+}
+
+impl Exports {
+    fn of(module: &Module) -> wasmtime::Result<Self> {
         let export = |name: &str| module.get_export_index(name);
         let needed = |name: &str| export(name).ok_or_else(|| wasmtime::Error::msg(format!("no `{name}`")));
         let phase = |name: &str| {
             let post = export(&format!("cabi_post_{name}"));
             export(name).map(|call| Phase { call, post })
         };
+        let globals = (0..).map_while(|position| export(&tracked::global_name(position)?));
         Ok(Self {
             memory: needed("memory")?,
             realloc: needed("cabi_realloc")?,
+            heap: export(heap::EXPORT),
+            marks: needed(tracked::MARKS_EXPORT)?,
+            globals: globals.collect(),
             request: phase(ON_REQUEST),
             response: phase(ON_RESPONSE),
-            pre: linker.instantiate_pre(module)?,
-            stack_pointer: restorable.then(|| restore::stack_pointer(module)).flatten(),
-            before: OnceLock::new(),
         })
-    }
-
-    pub(crate) fn instantiate(&self, store: &mut Store<CallState>) -> wasmtime::Result<DirectInstance> {
-        let inner = self.pre.instantiate(&mut *store)?;
-        let absent = || wasmtime::Error::msg("an export is of another kind");
-        let memory =
-            inner.get_module_export(&mut *store, &self.memory).and_then(wasmtime::Extern::into_memory);
-        let realloc = function(&inner, store, self.realloc)?.typed(&*store)?;
-        let memory = memory.ok_or_else(absent)?;
-        store.data_mut().guest = Some(Guest::new(memory, realloc));
-        let export = |export| inner.get_module_export(&mut *store, export);
-        let stack_pointer =
-            self.stack_pointer.as_ref().and_then(export).and_then(wasmtime::Extern::into_global);
-        let changes = stack_pointer.map(|stack_pointer| (memory, stack_pointer));
-        if let Some((memory, stack_pointer)) = changes {
-            self.before.get_or_init(|| Before::of(store, memory, stack_pointer));
-        }
-        Ok(DirectInstance { inner, changes, request: None, response: None })
     }
 }
 
-fn function(
-    instance: &wasmtime::Instance,
-    store: &mut Store<CallState>,
-    export: ModuleExport,
-) -> wasmtime::Result<wasmtime::Func> {
-    instance
-        .get_module_export(&mut *store, &export)
-        .and_then(wasmtime::Extern::into_func)
-        .ok_or_else(|| wasmtime::Error::msg("an export is not a function"))
+/// An instance whose exports are looked up.
+struct Exported<'s> {
+    instance: wasmtime::Instance,
+    store: &'s mut Store<CallState>,
+}
+
+impl Exported<'_> {
+    fn get<T>(&mut self, export: ModuleExport, of_kind: fn(Extern) -> Option<T>) -> wasmtime::Result<T> {
+        let found = self.instance.get_module_export(&mut *self.store, &export);
+        found.and_then(of_kind).ok_or_else(|| wasmtime::Error::msg("an export is of another kind"))
+    }
+
+    fn function(&mut self, export: ModuleExport) -> wasmtime::Result<Func> {
+        self.get(export, Extern::into_func)
+    }
+
+    fn changing(&mut self, exports: &Exports) -> wasmtime::Result<Changing> {
+        let globals = exports.globals.iter().map(|global| self.get(*global, Extern::into_global));
+        let globals = globals.collect::<wasmtime::Result<_>>()?;
+        let memory = self.get(exports.memory, Extern::into_memory)?;
+        let marks = self.get(exports.marks, Extern::into_memory)?;
+        Ok(Changing { memory, marks, globals })
+    }
+
+    fn guest(&mut self, exports: &Exports) -> wasmtime::Result<Guest> {
+        let heap = exports.heap.map(|heap| self.get(heap, Extern::into_global)).transpose()?;
+        let heap = heap.and_then(|heap| heap.get(&mut *self.store).i32()).map(i32::cast_unsigned);
+        let realloc = self.function(exports.realloc)?.typed(&*self.store)?;
+        Ok(Guest::new(self.get(exports.memory, Extern::into_memory)?, heap, realloc))
+    }
+
+    fn callable<Arguments: WasmParams>(
+        &mut self,
+        phase: Option<Phase>,
+    ) -> wasmtime::Result<Option<Callable<Arguments>>> {
+        let Some(Phase { call, post }) = phase else { return Ok(None) };
+        let call = self.function(call)?.typed(&*self.store)?;
+        let post = post.map(|post| self.function(post)?.typed(&*self.store)).transpose()?;
+        Ok(Some(Callable { call, post }))
+    }
 }
 
 impl DirectInstance {
-    /// Looks the phases up, so that one of another type than the contract's fails before any call.
-    pub(crate) fn try_out(&mut self, direct: &Direct, store: &mut Store<CallState>) -> wasmtime::Result<()> {
-        callable(&mut self.request, &self.inner, direct.request, store)?;
-        callable(&mut self.response, &self.inner, direct.response, store).map(|_| ())
+    /// Puts the instance back as it was before its last call; `false` where it can not be.
+    pub(crate) fn restore(&self, store: &mut Store<CallState>, image: &Frozen) -> bool {
+        self.changing.restore(store, image)
     }
 
-    /// Puts the instance back as it was before its first call; `false` where it can not be.
-    pub(crate) fn restore(&self, direct: &Direct, store: &mut Store<CallState>) -> bool {
-        match (self.changes, direct.before.get()) {
-            (Some((memory, stack_pointer)), Some(Some(before))) => {
-                before.restore(store, memory, stack_pointer)
-            }
-            (Some(_) | None, Some(_) | None) => false,
-        }
+    /// Makes the instance, which was put back, into one of another image; `false` where it can not be.
+    pub(crate) fn become_another(
+        &self,
+        store: &mut Store<CallState>,
+        before: &Frozen,
+        image: &Frozen,
+    ) -> bool {
+        self.changing.become_another(store, before, image)
     }
 
     /// Calls the request phase; `None` where there is none.
     pub(crate) fn on_request(
-        &mut self,
-        direct: &Direct,
+        &self,
         store: &mut Store<CallState>,
         lives_on: bool,
     ) -> Result<Option<Verdict>, Fault> {
-        let phase = callable(&mut self.request, &self.inner, direct.request, store);
-        let Some(phase) = phase.map_err(|error| fault(&error, store))? else { return Ok(None) };
+        let Some(phase) = &self.request else { return Ok(None) };
         let returned = phase.call.call(&mut *store, LENT).map_err(|error| fault(&error, store))?;
         let verdict = verdict::request(memory::of(store), returned);
         phase.free(store, returned, lives_on)?;
@@ -168,15 +228,13 @@ impl DirectInstance {
 
     /// Calls the response phase; `None` where there is none.
     pub(crate) fn on_response(
-        &mut self,
-        direct: &Direct,
+        &self,
         store: &mut Store<CallState>,
         memo: &[u8],
         lives_on: bool,
     ) -> Result<Option<()>, Fault> {
-        let phase = callable(&mut self.response, &self.inner, direct.response, store);
-        let Some(phase) = phase.map_err(|error| fault(&error, store))? else { return Ok(None) };
-        let (at, length) = memory::give(&mut *store, memo).map_err(|error| fault(&error, store))?;
+        let Some(phase) = &self.response else { return Ok(None) };
+        let (at, length) = memory::give(&mut *store, memo, 1).map_err(|error| fault(&error, store))?;
         let arguments = (LENT, at, length);
         let returned = phase.call.call(&mut *store, arguments).map_err(|error| fault(&error, store))?;
         let done = verdict::response(memory::of(store), returned);
@@ -185,23 +243,8 @@ impl DirectInstance {
     }
 }
 
-/// The phase, looked up if it was not yet; `None` where the guest has none.
-fn callable<'i, Arguments: WasmParams>(
-    known: &'i mut Option<Callable<Arguments>>,
-    instance: &wasmtime::Instance,
-    phase: Option<Phase>,
-    store: &mut Store<CallState>,
-) -> wasmtime::Result<Option<&'i Callable<Arguments>>> {
-    if let (None, Some(phase)) = (&known, phase) {
-        let call = function(instance, store, phase.call)?.typed(&*store)?;
-        let post = phase.post.map(|post| function(instance, store, post)?.typed(&*store)).transpose()?;
-        *known = Some(Callable { call, post });
-    }
-    Ok(known.as_ref())
-}
-
 impl<Arguments> Callable<Arguments> {
-    /// Lets the guest free what it returned; an instance that ends with the call need not.
+    /// Lets the guest free what it returned; an instance that is put back need not.
     fn free(&self, store: &mut Store<CallState>, returned: i32, lives_on: bool) -> Result<(), Fault> {
         match &self.post {
             Some(post) if lives_on => post.call(&mut *store, returned).map_err(|error| fault(&error, store)),

@@ -52,7 +52,9 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(4))
         .max_core_instances_per_component(8)
-        .total_memories(instances)
+        .total_memories(instances.saturating_mul(2))
+        // A guest's own, and its marks where it is driven directly.
+        .max_memories_per_module(2)
         .max_memories_per_component(1)
         .total_tables(instances.saturating_mul(3))
         .max_tables_per_component(4)

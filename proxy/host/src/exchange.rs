@@ -16,8 +16,8 @@ use wasmtime::component::Resource;
 use crate::bindings::http as contract;
 use crate::budget::Budget;
 use crate::call::Limits;
-use crate::direct::Guest;
-use crate::grants::Grants;
+use crate::direct::{Guest, Reply, Touched};
+use crate::filter::Terms;
 
 /// What a filter is shown in the request phase. Moved into the instance's
 /// store for the call, and back out.
@@ -93,13 +93,16 @@ pub enum Response {}
 
 /// What a store holds: the filter's permissions, and the subject of the call at hand.
 pub(crate) struct CallState {
-    pub(crate) filter: Arc<str>,
-    pub(crate) grants: Arc<Grants>,
+    /// Of the filter whose instance this is at present.
+    pub(crate) terms: Arc<Terms>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     pub(crate) log_lines: u32,
     /// The guest's memory, where it is driven directly.
     pub(crate) guest: Option<Guest>,
+    /// Where the host wrote into it.
+    pub(crate) touched: Touched,
+    pub(crate) reply: Reply,
     pub(crate) request: RequestSubject,
     pub(crate) response: ResponseSubject,
 }
@@ -107,7 +110,7 @@ pub(crate) struct CallState {
 impl CallState {
     /// Chooses the cluster, if the filter may.
     pub(crate) fn route_to(&mut self, cluster: &str) -> Result<(), Refusal> {
-        let id = self.grants.cluster(cluster).ok_or(Refusal::NotGranted)?;
+        let id = self.terms.grants.cluster(cluster).ok_or(Refusal::NotGranted)?;
         let before = self.request.cluster.replace(id);
         self.request.cluster_before.get_or_insert(before);
         Ok(())

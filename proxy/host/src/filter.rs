@@ -1,42 +1,58 @@
 //! An image linked with its grants, limits and fault policy: ready to be called.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes as Body;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::{Fault, OnFault};
 use edgeloom_core::head::{Edit, Headers, final_status};
-use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX, REUSE_MAX};
+use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::{Answer, Verdict};
 use wasmtime::Engine;
 
 use crate::bindings::request_phase;
 use crate::call::{Instance, cut};
-use crate::configure::Image;
+use crate::compile::Code;
+use crate::configure::{Image, State};
+use crate::direct::{Direct, Frozen};
 use crate::exchange::{RequestSubject, ResponseSubject};
 use crate::grants::Grants;
 use crate::link::Linked;
+use crate::pool::Pool;
 use crate::ticker::Ticker;
 
 /// Ready to be called, by any number of threads.
 pub struct Filter {
-    pub(crate) name: Arc<str>,
-    pub(crate) image: Arc<Image>,
+    pub(crate) terms: Arc<Terms>,
     pub(crate) engine: Engine,
     pub(crate) linked: Linked,
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) deadline: Duration,
-    pub(crate) memory: Bytes,
     pub(crate) on_fault: OnFault,
     pub(crate) instances: Instances,
-    pub(crate) idle: Mutex<Vec<Instance>>,
-    /// Idle instances of all filters together, and how many there may be.
-    pub(crate) slots: Arc<Slots>,
+    /// Instances that live for more than a call.
+    pub(crate) warm: Pool,
     /// Deadlines are kept for as long as there is a filter to call.
     pub(crate) _ticker: Arc<Ticker>,
+}
+
+/// What an instance has to keep to while it is this filter's.
+pub(crate) struct Terms {
+    pub(crate) name: Arc<str>,
+    pub(crate) image: Arc<Image>,
+    pub(crate) grants: Grants,
+    pub(crate) deadline: Duration,
+    pub(crate) memory: Bytes,
+}
+
+impl Terms {
+    /// The code and the memory, where the guest is driven directly.
+    pub(crate) fn direct(&self) -> Option<(&Direct, &Frozen)> {
+        match (&self.image.component.code, &self.image.state) {
+            (Code::Direct(direct), State::Frozen(frozen)) => Some((direct, frozen)),
+            (Code::Direct(_) | Code::Whole(_), State::Frozen(_) | State::Compiled(_)) => None,
+        }
+    }
 }
 
 /// How long an instance lives.
@@ -57,30 +73,23 @@ pub struct Phases {
     pub response: bool,
 }
 
-/// Warm instances hold places of the pool that fresh ones need.
-#[derive(Debug)]
-pub(crate) struct Slots {
-    pub(crate) idle: AtomicU32,
-    pub(crate) idle_max: u32,
-}
-
 impl Filter {
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.terms.name
     }
 
     pub fn phases(&self) -> Phases {
-        self.image.component.module.phases
+        self.terms.image.component.module.phases
     }
 
     /// Of the module's file.
     pub fn digest(&self) -> Digest {
-        self.image.component.module.digest
+        self.terms.image.component.module.digest
     }
 
     /// Of the module's file.
     pub fn module_size(&self) -> Bytes {
-        self.image.component.module.size
+        self.terms.image.component.module.size
     }
 
     pub fn on_fault(&self) -> OnFault {
@@ -88,11 +97,11 @@ impl Filter {
     }
 
     pub fn deadline(&self) -> Duration {
-        self.deadline
+        self.terms.deadline
     }
 
     pub fn memory(&self) -> Bytes {
-        self.memory
+        self.terms.memory
     }
 
     pub fn instances(&self) -> Instances {
@@ -100,7 +109,7 @@ impl Filter {
     }
 
     pub fn grants(&self) -> &Grants {
-        &self.grants
+        &self.terms.grants
     }
 
     /// Shows the request to the filter. Proceeds, without a memo, where the
@@ -141,47 +150,62 @@ impl Filter {
         matches!(self.instances, Instances::Reuse(_))
     }
 
-    /// An instance that waits idle, as warm or as fresh as the operator wants them, or else a new one.
+    /// An instance that waits, as warm or as fresh as the operator wants them, or else a new one.
     fn instance(&self) -> Result<Instance, Fault> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let Some(mut instance) = idle else { return Instance::fresh(self) };
-        self.slots.idle.fetch_sub(1, Ordering::Relaxed);
-        instance.renew();
-        Ok(instance)
+        let waiting = match (self.instances, self.terms.direct()) {
+            (Instances::Reuse(_), _) => self.warm.take(),
+            (Instances::Fresh, Some((direct, frozen))) => {
+                let waiting = direct.pool.take_the(|instance| instance.is_of(&self.terms));
+                waiting.and_then(|mut instance| {
+                    if instance.become_another(&self.terms, frozen) {
+                        return Some(instance);
+                    }
+                    direct.pool.end(instance);
+                    None
+                })
+            }
+            (Instances::Fresh, None) => None,
+        };
+        match waiting {
+            Some(mut instance) => {
+                instance.renew();
+                Ok(instance)
+            }
+            None => Instance::fresh(self),
+        }
     }
 
     /// Keeps the instance for another call, unless this one ended it.
     fn put_back(&self, mut instance: Instance, fault: Option<&Fault>) {
         // An error that the guest returned is the only fault that leaves its instance whole.
-        if !matches!(fault, None | Some(Fault::Returned(_))) {
-            return;
-        }
-        let most = match self.instances {
-            Instances::Reuse(most) => most,
-            Instances::Fresh if instance.restore(self) => REUSE_MAX,
-            Instances::Fresh => return,
-        };
-        if self.slots.idle.fetch_add(1, Ordering::Relaxed) < self.slots.idle_max {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < most as usize {
-                idle.push(instance);
-                return;
+        let is_whole = matches!(fault, None | Some(Fault::Returned(_)));
+        match (self.instances, self.terms.direct()) {
+            (Instances::Reuse(_), _) if is_whole => self.warm.put_back(instance),
+            (Instances::Reuse(_), _) => self.warm.end(instance),
+            (Instances::Fresh, Some((direct, frozen))) => {
+                if is_whole && instance.restore(frozen) {
+                    direct.pool.put_back(instance);
+                } else {
+                    direct.pool.end(instance);
+                }
             }
+            (Instances::Fresh, None) => {}
         }
-        self.slots.idle.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).len();
-        self.slots.idle.fetch_sub(u32::try_from(idle).unwrap_or(0), Ordering::Relaxed);
+        // They would keep what the filter was granted, such as a geo database.
+        if let Some((direct, _)) = self.terms.direct() {
+            direct.pool.end_all(|instance| instance.is_of(&self.terms));
+        }
     }
 }
 
 impl std::fmt::Debug for Filter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Filter({}, {})", self.name, self.digest())
+        write!(f, "Filter({}, {})", self.terms.name, self.digest())
     }
 }
 

@@ -23,22 +23,22 @@ pub struct Geo {
     asn: Option<Reader<Vec<u8>>>,
 }
 
-/// What is known of a place; the fields are those of `edgeloom:grants/geo`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Place {
-    pub country: Option<String>,
-    pub country_name: Option<String>,
+/// What is known of a place, as it lies in the database; the fields are those of `edgeloom:grants/geo`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Place<'db> {
+    pub country: Option<&'db str>,
+    pub country_name: Option<&'db str>,
     pub eu: Option<bool>,
-    pub continent: Option<String>,
-    pub region: Option<String>,
-    pub region_name: Option<String>,
-    pub city: Option<String>,
-    pub postal_code: Option<String>,
+    pub continent: Option<&'db str>,
+    pub region: Option<&'db str>,
+    pub region_name: Option<&'db str>,
+    pub city: Option<&'db str>,
+    pub postal_code: Option<&'db str>,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
-    pub time_zone: Option<String>,
+    pub time_zone: Option<&'db str>,
     pub asn: Option<u32>,
-    pub as_organization: Option<String>,
+    pub as_organization: Option<&'db str>,
 }
 
 /// Why a database was not accepted.
@@ -80,7 +80,7 @@ impl Geo {
     }
 
     /// The place of this address, if the databases know anything of it.
-    pub fn locate(&self, address: IpAddr) -> Option<Place> {
+    pub fn locate(&self, address: IpAddr) -> Option<Place<'_>> {
         let address = embedded(address);
         let mut place = match self.layout {
             Layout::Nested => find::<Nested<'_>>(&self.places, address).map(Place::from),
@@ -89,19 +89,19 @@ impl Geo {
         if let Some(system) = self.asn.as_ref().and_then(|asn| find::<System<'_>>(asn, address)) {
             let place = place.get_or_insert_default();
             place.asn = system.number.or(place.asn);
-            place.as_organization = system.organization.map(str::to_owned).or(place.as_organization.take());
+            place.as_organization = system.organization.or(place.as_organization);
         }
         place
     }
 
     /// Only the country's code.
-    pub fn country(&self, address: IpAddr) -> Option<String> {
+    pub fn country(&self, address: IpAddr) -> Option<&str> {
         let found = self.places.lookup(embedded(address)).ok()?;
         let code = match self.layout {
             Layout::Nested => found.decode_path::<&str>(&path!["country", "iso_code"]),
             Layout::Flat => found.decode_path::<&str>(&path!["country_code"]),
         };
-        code.ok().flatten().and_then(known).map(str::to_owned)
+        code.ok().flatten().and_then(known)
     }
 }
 
@@ -190,10 +190,6 @@ fn known(text: &str) -> Option<&str> {
     (!text.is_empty() && text != "ZZ").then_some(text)
 }
 
-fn owned(text: Option<&str>) -> Option<String> {
-    text.and_then(known).map(str::to_owned)
-}
-
 /// A record of GeoIP2 City or Country: <https://dev.maxmind.com/geoip/docs/databases>.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -251,25 +247,25 @@ struct Traits<'db> {
     autonomous_system_organization: Option<&'db str>,
 }
 
-impl From<Nested<'_>> for Place {
-    fn from(record: Nested<'_>) -> Self {
+impl<'db> From<Nested<'db>> for Place<'db> {
+    fn from(record: Nested<'db>) -> Self {
         let region = record.subdivisions.first();
-        let country = owned(record.country.iso_code);
+        let country = record.country.iso_code.and_then(known);
         Self {
             // GeoIP2 writes the flag only where it is true.
             eu: country.is_some().then_some(record.country.is_in_european_union == Some(true)),
             country,
-            country_name: owned(record.country.names.en),
-            continent: owned(record.continent.code),
-            region: owned(region.and_then(|region| region.iso_code)),
-            region_name: owned(region.and_then(|region| region.names.en)),
-            city: owned(record.city.names.en),
-            postal_code: owned(record.postal.code),
+            country_name: record.country.names.en.and_then(known),
+            continent: record.continent.code.and_then(known),
+            region: region.and_then(|region| region.iso_code).and_then(known),
+            region_name: region.and_then(|region| region.names.en).and_then(known),
+            city: record.city.names.en.and_then(known),
+            postal_code: record.postal.code.and_then(known),
             latitude: record.location.latitude,
             longitude: record.location.longitude,
-            time_zone: owned(record.location.time_zone),
+            time_zone: record.location.time_zone.and_then(known),
             asn: record.traits.autonomous_system_number,
-            as_organization: owned(record.traits.autonomous_system_organization),
+            as_organization: record.traits.autonomous_system_organization.and_then(known),
         }
     }
 }
@@ -287,18 +283,18 @@ struct Flat<'db> {
     timezone: Option<&'db str>,
 }
 
-impl From<Flat<'_>> for Place {
-    fn from(record: Flat<'_>) -> Self {
-        let country = owned(record.country_code);
+impl<'db> From<Flat<'db>> for Place<'db> {
+    fn from(record: Flat<'db>) -> Self {
+        let country = record.country_code.and_then(known);
         Self {
-            eu: country.as_deref().map(|code| EU_MEMBERS.contains(&code)),
+            eu: country.map(|code| EU_MEMBERS.contains(&code)),
             country,
-            region_name: owned(record.state1),
-            city: owned(record.city),
-            postal_code: owned(record.postcode),
+            region_name: record.state1.and_then(known),
+            city: record.city.and_then(known),
+            postal_code: record.postcode.and_then(known),
             latitude: record.latitude.map(|Degrees(degrees)| degrees),
             longitude: record.longitude.map(|Degrees(degrees)| degrees),
-            time_zone: owned(record.timezone),
+            time_zone: record.timezone.and_then(known),
             ..Self::default()
         }
     }

@@ -20,6 +20,7 @@ mod link; // Image + grants → Filter
 mod inspect; // what a module says of itself
 
 mod filter; // ready to be called
+mod pool; // instances that wait for their next call
 mod call; // one call of one phase: its instance, its memory, what a trap means
 mod budget; // the time that a call may take
 mod exchange; // the lent request and response

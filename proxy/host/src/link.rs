@@ -5,8 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use crate::bindings::{geo, http, log, request_phase, response_phase};
-use crate::configure::{Code, Image};
-use crate::direct::Direct;
+use crate::configure::{Image, State};
 use crate::exchange::CallState;
 use crate::filter::Phases;
 use crate::grants::{Grants, Want};
@@ -26,29 +25,40 @@ pub enum LinkError {
     Mismatch(String),
 }
 
-/// The image with every import answered, and where its phases are.
+/// How a filter is called.
 pub(crate) enum Linked {
+    /// By its component's code, which is linked already, with the memory of its image.
+    Direct,
     Whole(Whole),
-    Direct(Direct),
 }
 
-/// A component, called through the component model.
+/// An image with every import answered, called through the component model, and where its phases are.
 pub(crate) struct Whole {
     pub(crate) pre: InstancePre<CallState>,
     pub(crate) request: Option<request_phase::GuestIndices>,
     pub(crate) response: Option<response_phase::GuestIndices>,
 }
 
-pub(crate) fn link(engine: &Engine, image: &Image, grants: &Grants) -> Result<Linked, LinkError> {
+pub(crate) fn link(
+    engine: &Engine,
+    image: &Image,
+    grants: &Grants,
+    memory: Bytes,
+) -> Result<Linked, LinkError> {
     let module = &image.component.module;
     if let Some(want) = module.wants.iter().find(|want| !grants.covers(**want)) {
         return Err(LinkError::NotGranted(*want));
     }
-    match &image.code {
-        Code::Core { module, restorable } => Direct::link(module, *restorable, grants).map(Linked::Direct),
-        Code::Component(compiled) => whole(engine, compiled, module.phases, grants).map(Linked::Whole),
+    match &image.state {
+        State::Frozen(frozen) if frozen.length() as u64 > memory.0 => {
+            let reason = format!("it needs {}", Bytes(frozen.length() as u64));
+            Err(LinkError::Memory { limit: memory, reason })
+        }
+        State::Frozen(_) => Ok(Linked::Direct),
+        State::Compiled(compiled) => whole(engine, compiled, module.phases, grants)
+            .map(Linked::Whole)
+            .map_err(|error| LinkError::Mismatch(format!("{error:#}"))),
     }
-    .map_err(|error| LinkError::Mismatch(format!("{error:#}")))
 }
 
 fn whole(engine: &Engine, compiled: &Component, phases: Phases, grants: &Grants) -> wasmtime::Result<Whole> {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,14 +12,15 @@ use edgeloom_core::units::Bytes;
 
 use crate::cache::Cache;
 use crate::call::Instance;
-use crate::compile::Component;
+use crate::compile::{CompileError, Component};
 use crate::configure::{ConfigureError, Image, Workshop};
 use crate::engine::{self, EngineError};
 use crate::fetch::{FetchError, Source, fetch};
-use crate::filter::{Filter, Instances, Slots};
+use crate::filter::{Filter, Instances, Terms};
 use crate::grants::Grants;
 use crate::inspect::Inspection;
-use crate::link::{LinkError, link};
+use crate::link::{LinkError, Linked, link};
+use crate::pool::{Pool, Slots};
 use crate::ticker::Ticker;
 use crate::verify::{VerifyError, digest, verify};
 
@@ -87,6 +87,8 @@ pub enum Reason {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
     Configure(#[from] ConfigureError),
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -111,7 +113,7 @@ impl Host {
         let configuring = engine::configuring()?;
         let ticker = Ticker::start(&serving).map_err(EngineError::Ticker)?;
         let other = Ticker::start(&configuring).map_err(EngineError::Ticker)?;
-        let slots = Slots { idle: AtomicU32::new(0), idle_max: options.instances_max / 2 };
+        let slots = Slots::new(options.instances_max / 2);
         Ok(Self {
             workshop: Workshop { serving, configuring, cache: Cache::open(options.cache.clone()) },
             slots: Arc::new(slots),
@@ -160,19 +162,24 @@ impl Host {
         if let Some(filter) = self.living(plan, &image) {
             return Ok(Prepared { filter, reused: true });
         }
-        let linked = link(&self.workshop.serving, &image, &plan.grants)?;
+        let linked = link(&self.workshop.serving, &image, &plan.grants, plan.memory)?;
+        let warm = match plan.instances {
+            Instances::Fresh => 0,
+            Instances::Reuse(most) => most,
+        };
         let filter = Arc::new(Filter {
-            name: Arc::clone(&plan.name),
-            image,
+            terms: Arc::new(Terms {
+                name: Arc::clone(&plan.name),
+                image,
+                grants: plan.grants.clone(),
+                deadline: plan.deadline,
+                memory: plan.memory,
+            }),
             engine: self.workshop.serving.clone(),
             linked,
-            grants: Arc::new(plan.grants.clone()),
-            deadline: plan.deadline,
-            memory: plan.memory,
             on_fault: plan.on_fault,
             instances: plan.instances,
-            idle: Mutex::default(),
-            slots: Arc::clone(&self.slots),
+            warm: Pool::new(warm, &self.slots),
             _ticker: Arc::clone(&self.ticker),
         });
         try_out(&filter)?;
@@ -180,13 +187,16 @@ impl Host {
         Ok(Prepared { filter, reused })
     }
 
-    fn component(&self, bytes: Vec<u8>, expected: Option<Digest>) -> Result<Arc<Component>, VerifyError> {
+    fn component(&self, bytes: Vec<u8>, expected: Option<Digest>) -> Result<Arc<Component>, Reason> {
         let found = digest(&bytes);
         let known = self.stages().components.get(&found).and_then(Weak::upgrade);
         match known {
             Some(component) if expected.is_none_or(|expected| expected == found) => Ok(component),
             Some(_) | None => {
-                let component = Arc::new(Component::new(verify(bytes, expected)?));
+                let Workshop { serving, cache, .. } = &self.workshop;
+                let module = verify(bytes, expected)?;
+                let component = Component::new(module, serving, cache, &self.slots)?;
+                let component = Arc::new(component);
                 self.stages().components.insert(found, Arc::downgrade(&component));
                 Ok(component)
             }
@@ -212,17 +222,17 @@ impl Host {
     /// The running filter of this name, if nothing about it has changed.
     fn living(&self, plan: &FilterPlan, image: &Arc<Image>) -> Option<Arc<Filter>> {
         let filter = self.stages().filters.get(&plan.name).and_then(Weak::upgrade)?;
-        let same_geo = match (&filter.grants.geo, &plan.grants.geo) {
+        let same_geo = match (&filter.terms.grants.geo, &plan.grants.geo) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        let same = Arc::ptr_eq(&filter.image, image)
+        let same = Arc::ptr_eq(&filter.terms.image, image)
             && same_geo
-            && filter.grants.log == plan.grants.log
-            && filter.grants.clusters == plan.grants.clusters
-            && filter.deadline == plan.deadline
-            && filter.memory == plan.memory
+            && filter.terms.grants.log == plan.grants.log
+            && filter.terms.grants.clusters == plan.grants.clusters
+            && filter.terms.deadline == plan.deadline
+            && filter.terms.memory == plan.memory
             && filter.on_fault == plan.on_fault
             && filter.instances == plan.instances;
         same.then_some(filter)
@@ -236,10 +246,14 @@ impl Host {
 /// Makes one instance and looks up its phases, so that what can not be
 /// instantiated, or has other types than the contract, fails before the swap.
 fn try_out(filter: &Filter) -> Result<(), LinkError> {
+    // `configure` ran in one like it.
+    if let Linked::Direct = filter.linked {
+        return Ok(());
+    }
     // Not its own deadline: the first instance of an image pays for what the later ones find done.
     let trial = || Instance::within(filter, CONFIGURE_DEADLINE)?.try_out(filter);
     trial().map_err(|fault: edgeloom_core::fault::Fault| match fault {
-        edgeloom_core::fault::Fault::Outgrew(reason) => LinkError::Memory { limit: filter.memory, reason },
+        edgeloom_core::fault::Fault::Outgrew(reason) => LinkError::Memory { limit: filter.terms.memory, reason },
         other => LinkError::Mismatch(other.to_string()),
     })
 }

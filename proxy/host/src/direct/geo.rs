@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use wasmtime::{Caller, Linker};
 
-use super::http::put;
-use super::memory::{Lie, give, write};
+use super::memory::Lie;
+use super::reply::{Reply, answer};
 use crate::exchange::CallState;
 use crate::geo::Place;
 
@@ -21,7 +21,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<
 /// An `address` is its case, and four bytes or eight halves in the first of eight words.
 #[expect(clippy::too_many_arguments, reason = "the flat form of a variant")]
 fn locate(
-    mut guest: Guest<'_>,
+    guest: Guest<'_>,
     case: i32,
     a: i32,
     b: i32,
@@ -34,18 +34,16 @@ fn locate(
     to: i32,
 ) -> wasmtime::Result<()> {
     let address = address(case, [a, b, c, d, e, f, g, h])?;
-    match guest.data().grants.geo.as_ref().and_then(|geo| geo.locate(address)) {
-        Some(place) => {
-            let record = record(&mut guest, &place)?;
-            write(&mut guest, to, &record)
-        }
-        None => write(&mut guest, to, &[0]),
-    }
+    answer(guest, to, |state, _, reply| {
+        let place = state.terms.grants.geo.as_ref().and_then(|geo| geo.locate(address));
+        record(reply, place.as_ref());
+        Ok(())
+    })
 }
 
 #[expect(clippy::too_many_arguments, reason = "the flat form of a variant")]
 fn country(
-    mut guest: Guest<'_>,
+    guest: Guest<'_>,
     case: i32,
     a: i32,
     b: i32,
@@ -58,10 +56,12 @@ fn country(
     to: i32,
 ) -> wasmtime::Result<()> {
     let address = address(case, [a, b, c, d, e, f, g, h])?;
-    let found = guest.data().grants.geo.as_ref().and_then(|geo| geo.country(address));
-    let mut answer = [0; 12];
-    text(&mut guest, &mut answer, 0, found.as_deref())?;
-    write(&mut guest, to, &answer)
+    answer(guest, to, |state, _, reply| {
+        let found = state.terms.grants.geo.as_ref().and_then(|geo| geo.country(address));
+        reply.record(12);
+        reply.optional(0, found.map(str::as_bytes));
+        Ok(())
+    })
 }
 
 fn address(case: i32, words: [i32; 8]) -> Result<IpAddr, Lie> {
@@ -85,50 +85,34 @@ fn address(case: i32, words: [i32; 8]) -> Result<IpAddr, Lie> {
 }
 
 /// `option<place>`: its case at 0, the record from 8, each field at its place in the order of the contract.
-fn record(guest: &mut Guest<'_>, place: &Place) -> wasmtime::Result<[u8; 160]> {
-    let mut answer = [0; 160];
-    put(&mut answer, 0, &[1]);
-    let texts: [(usize, &Option<String>); 9] = [
-        (8, &place.country),
-        (20, &place.country_name),
-        (36, &place.continent),
-        (48, &place.region),
-        (60, &place.region_name),
-        (72, &place.city),
-        (84, &place.postal_code),
-        (128, &place.time_zone),
-        (148, &place.as_organization),
-    ];
-    for (offset, value) in texts {
-        text(guest, &mut answer, offset, value.as_deref())?;
+fn record(reply: &mut Reply, place: Option<&Place<'_>>) {
+    reply.record(160);
+    let Some(place) = place else { return };
+    reply.put(0, &[1]);
+    for (offset, value) in [
+        (8, place.country),
+        (20, place.country_name),
+        (36, place.continent),
+        (48, place.region),
+        (60, place.region_name),
+        (72, place.city),
+        (84, place.postal_code),
+        (128, place.time_zone),
+        (148, place.as_organization),
+    ] {
+        reply.optional(offset, value.map(str::as_bytes));
     }
     if let Some(eu) = place.eu {
-        put(&mut answer, 32, &[1, u8::from(eu)]);
+        reply.put(32, &[1, u8::from(eu)]);
     }
     for (offset, degrees) in [(96, place.latitude), (112, place.longitude)] {
         if let Some(degrees) = degrees {
-            put(&mut answer, offset, &[1]);
-            put(&mut answer, offset + 8, &degrees.to_le_bytes());
+            reply.put(offset, &[1]);
+            reply.put(offset + 8, &degrees.to_le_bytes());
         }
     }
     if let Some(asn) = place.asn {
-        put(&mut answer, 140, &[1]);
-        put(&mut answer, 144, &asn.to_le_bytes());
+        reply.put(140, &[1]);
+        reply.put(144, &asn.to_le_bytes());
     }
-    Ok(answer)
-}
-
-/// `option<string>`: its case, then address and length from 4.
-fn text(
-    guest: &mut Guest<'_>,
-    answer: &mut [u8],
-    offset: usize,
-    value: Option<&str>,
-) -> wasmtime::Result<()> {
-    let Some(value) = value else { return Ok(()) };
-    let (at, length) = give(&mut *guest, value.as_bytes())?;
-    put(answer, offset, &[1]);
-    put(answer, offset + 4, &at.to_le_bytes());
-    put(answer, offset + 8, &length.to_le_bytes());
-    Ok(())
 }

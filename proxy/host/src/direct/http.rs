@@ -1,12 +1,12 @@
 //! `edgeloom:filter/http`, for core modules.
 
+use edgeloom_core::facts::Facts;
 use edgeloom_core::head::{Edit, Headers, Refusal};
 use edgeloom_core::limits::EDITS_MAX;
-use http::HeaderMap;
 use wasmtime::{Caller, Linker};
 
-use super::memory::{Lie, View, after, give, parts, room, write};
-use super::verdict::LINE;
+use super::memory::{Lie, View, after, parts, write};
+use super::reply::{Reply, answer};
 use crate::exchange::CallState;
 
 type Guest<'c> = Caller<'c, CallState>;
@@ -14,84 +14,72 @@ type Done = wasmtime::Result<()>;
 
 const HTTP: &str = "edgeloom:filter/http@0.1.0";
 
-#[expect(clippy::too_many_lines, reason = "a table: the functions of the interface, in its order")]
 pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
     linker
         .func_wrap(HTTP, "[resource-drop]request", |_: Guest<'_>, _: i32| ())?
         .func_wrap(HTTP, "[resource-drop]response", |_: Guest<'_>, _: i32| ())?
         .func_wrap(HTTP, "[method]request.client", client)?
         .func_wrap(HTTP, "[method]request.id", |guest: Guest<'_>, _: i32, to: i32| {
-            string(guest, to, |state| state.request.id.as_bytes().to_vec())
+            text(guest, to, |state| &state.request.id)
         })?
         .func_wrap(HTTP, "[method]request.method", |guest: Guest<'_>, _: i32, to: i32| {
-            string(guest, to, |state| state.request.head.method.as_str().as_bytes().to_vec())
+            text(guest, to, |state| state.request.head.method.as_str())
         })?
         .func_wrap(HTTP, "[method]request.host", |guest: Guest<'_>, _: i32, to: i32| {
-            string(guest, to, |state| state.request.head.host.as_bytes().to_vec())
+            text(guest, to, |state| &state.request.head.host)
         })?
         .func_wrap(HTTP, "[method]request.path", |guest: Guest<'_>, _: i32, to: i32| {
-            string(guest, to, |state| state.request.head.path().as_bytes().to_vec())
+            text(guest, to, |state| state.request.head.path())
         })?
         .func_wrap(HTTP, "[method]request.query", |guest: Guest<'_>, _: i32, to: i32| {
-            optional(guest, to, |state, _| {
-                Ok(state.request.head.query().map(|query| query.as_bytes().to_vec()))
+            answer(guest, to, |state, _, reply| {
+                optional(reply, state.request.head.query().map(str::as_bytes));
+                Ok(())
             })
-        })?
-        .func_wrap(
-            HTTP,
-            "[method]request.header",
-            |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                optional(guest, to, |state, memory| {
-                    Ok(first(&state.request.head.headers, memory.text(at, length)?))
-                })
-            },
-        )?
-        .func_wrap(
-            HTTP,
-            "[method]response.header",
-            |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                optional(guest, to, |state, memory| {
-                    Ok(first(&state.response.head.headers, memory.text(at, length)?))
-                })
-            },
-        )?
-        .func_wrap(
-            HTTP,
-            "[method]request.fact",
-            |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                optional(guest, to, |state, memory| {
-                    Ok(state.request.facts.get(memory.text(at, length)?).map(|fact| fact.as_bytes().to_vec()))
-                })
-            },
-        )?
-        .func_wrap(
-            HTTP,
-            "[method]response.fact",
-            |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                optional(guest, to, |state, memory| {
-                    Ok(state
-                        .response
-                        .facts
-                        .get(memory.text(at, length)?)
-                        .map(|fact| fact.as_bytes().to_vec()))
-                })
-            },
-        )?
-        .func_wrap(HTTP, "[method]request.headers", |guest: Guest<'_>, _: i32, to: i32| {
-            let headers = guest.data().request.head.headers.map().clone();
-            list(guest, to, &headers)
-        })?
-        .func_wrap(HTTP, "[method]response.headers", |guest: Guest<'_>, _: i32, to: i32| {
-            let headers = guest.data().response.head.headers.map().clone();
-            list(guest, to, &headers)
         })?
         .func_wrap(HTTP, "[method]response.status", |guest: Guest<'_>, _: i32| {
             i32::from(guest.data().response.head.status.as_u16())
         })?;
+    for side in [Side::Request, Side::Response] {
+        let method = |verb: &str| format!("[method]{}.{verb}", side.name());
+        linker
+            .func_wrap(
+                HTTP,
+                &method("header"),
+                move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
+                    answer(guest, to, |state, memory, reply| {
+                        let value = side.headers(state).get(memory.text(at, length)?);
+                        optional(reply, value.map(http::HeaderValue::as_bytes));
+                        Ok(())
+                    })
+                },
+            )?
+            .func_wrap(
+                HTTP,
+                &method("fact"),
+                move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
+                    answer(guest, to, |state, memory, reply| {
+                        let fact = side.facts(state).get(memory.text(at, length)?);
+                        optional(reply, fact.map(str::as_bytes));
+                        Ok(())
+                    })
+                },
+            )?
+            .func_wrap(HTTP, &method("headers"), move |guest: Guest<'_>, _: i32, to: i32| {
+                answer(guest, to, |state, _, reply| {
+                    // `list<header>`: address and length from 0; of an empty one, an aligned address.
+                    reply.record(8);
+                    reply.put(0, &4_i32.to_le_bytes());
+                    for (name, value) in side.headers(state).map() {
+                        reply.line(name.as_str().as_bytes(), value.as_bytes());
+                    }
+                    Ok(())
+                })
+            })?;
+    }
     add_edits_to_linker(linker)
 }
 
-#[expect(clippy::too_many_lines, reason = "a table: the functions of the interface, in its order")]
 fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
     linker
         .func_wrap(
@@ -125,7 +113,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
                         let (name, value) = (memory.text(at, length)?, memory.bytes(value, size)?);
-                        Ok(side.headers(state).edit(&Edit::Set(name, value)))
+                        Ok(side.headers_mut(state).edit(&Edit::Set(name, value)))
                     })
                 },
             )?
@@ -135,7 +123,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
                         let (name, value) = (memory.text(at, length)?, memory.bytes(value, size)?);
-                        Ok(side.headers(state).edit(&Edit::Add(name, value)))
+                        Ok(side.headers_mut(state).edit(&Edit::Add(name, value)))
                     })
                 },
             )?
@@ -144,7 +132,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 &method("remove-header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                     edit(guest, to, |state, memory| {
-                        Ok(side.headers(state).edit(&Edit::Remove(memory.text(at, length)?)))
+                        Ok(side.headers_mut(state).edit(&Edit::Remove(memory.text(at, length)?)))
                     })
                 },
             )?
@@ -181,10 +169,24 @@ impl Side {
         }
     }
 
-    fn headers(self, state: &mut CallState) -> &mut Headers {
+    fn headers(self, state: &CallState) -> &Headers {
+        match self {
+            Self::Request => &state.request.head.headers,
+            Self::Response => &state.response.head.headers,
+        }
+    }
+
+    fn headers_mut(self, state: &mut CallState) -> &mut Headers {
         match self {
             Self::Request => &mut state.request.head.headers,
             Self::Response => &mut state.response.head.headers,
+        }
+    }
+
+    fn facts(self, state: &CallState) -> &Facts {
+        match self {
+            Self::Request => &state.request.facts,
+            Self::Response => &state.response.facts,
         }
     }
 
@@ -244,74 +246,35 @@ fn edit(
 }
 
 /// `option<list<u8>>` or `option<string>`: the case at 0, address and length from 4.
-fn optional(
-    mut guest: Guest<'_>,
-    to: i32,
-    find: impl FnOnce(&CallState, View<'_>) -> Result<Option<Vec<u8>>, Lie>,
-) -> Done {
-    let (memory, state) = parts(&mut guest)?;
-    let Some(found) = find(state, memory)? else { return write(&mut guest, to, &[0]) };
-    let (at, length) = give(&mut guest, &found)?;
-    let mut answer = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    place(&mut answer, 4, at, length);
-    write(&mut guest, to, &answer)
+fn optional(reply: &mut Reply, text: Option<&[u8]>) {
+    reply.record(12);
+    reply.optional(0, text);
 }
 
 /// `string`: address and length from 0.
-fn string(mut guest: Guest<'_>, to: i32, text: impl FnOnce(&CallState) -> Vec<u8>) -> Done {
-    let text = text(guest.data());
-    let (at, length) = give(&mut guest, &text)?;
-    let mut answer = [0; 8];
-    place(&mut answer, 0, at, length);
-    write(&mut guest, to, &answer)
-}
-
-fn place(into: &mut [u8], offset: usize, at: i32, length: i32) {
-    put(into, offset, &at.to_le_bytes());
-    put(into, offset + 4, &length.to_le_bytes());
-}
-
-fn first(headers: &Headers, name: &str) -> Option<Vec<u8>> {
-    headers.get(name).map(|value| value.as_bytes().to_vec())
-}
-
-/// `list<header>`, names and values behind the records, in one piece of the guest's memory each.
-fn list(mut guest: Guest<'_>, to: i32, headers: &HeaderMap) -> Done {
-    let mut records = Vec::with_capacity(headers.len() * 16);
-    for (name, value) in headers {
-        for text in [name.as_str().as_bytes(), value.as_bytes()] {
-            // Each its own, because the guest frees each for itself.
-            let (at, length) = give(&mut guest, text)?;
-            records.extend(at.to_le_bytes().into_iter().chain(length.to_le_bytes()));
-        }
-    }
-    let count = i32::try_from(headers.len())?;
-    let at = if count == 0 { 4 } else { room(&mut guest, 4, count.saturating_mul(LINE))? };
-    write(&mut guest, at, &records)?;
-    let mut answer = [0; 8];
-    place(&mut answer, 0, at, count);
-    write(&mut guest, to, &answer)
+fn text(guest: Guest<'_>, to: i32, of: impl FnOnce(&CallState) -> &str) -> Done {
+    answer(guest, to, |state, _, reply| {
+        reply.record(8);
+        reply.text(0, of(state).as_bytes());
+        Ok(())
+    })
 }
 
 /// `client`: the address's case at 0, its parts from 2, `secure` at 18.
-fn client(mut guest: Guest<'_>, _: i32, to: i32) -> Done {
-    let client = &guest.data().request.client;
-    let mut answer = [0; 20];
-    match client.address {
-        std::net::IpAddr::V4(v4) => put(&mut answer, 2, &v4.octets()),
-        std::net::IpAddr::V6(v6) => {
-            put(&mut answer, 0, &[1]);
-            for (position, segment) in v6.segments().into_iter().enumerate() {
-                put(&mut answer, 2 + 2 * position, &segment.to_le_bytes());
+fn client(guest: Guest<'_>, _: i32, to: i32) -> Done {
+    answer(guest, to, |state, _, reply| {
+        let client = &state.request.client;
+        reply.record(20);
+        match client.address {
+            std::net::IpAddr::V4(v4) => reply.put(2, &v4.octets()),
+            std::net::IpAddr::V6(v6) => {
+                reply.put(0, &[1]);
+                for (position, segment) in v6.segments().into_iter().enumerate() {
+                    reply.put(2 + 2 * position, &segment.to_le_bytes());
+                }
             }
         }
-    }
-    put(&mut answer, 18, &[u8::from(client.secure)]);
-    write(&mut guest, to, &answer)
-}
-
-pub(super) fn put(into: &mut [u8], offset: usize, bytes: &[u8]) {
-    for (slot, byte) in into.iter_mut().skip(offset).zip(bytes) {
-        *slot = *byte;
-    }
+        reply.put(18, &[u8::from(client.secure)]);
+        Ok(())
+    })
 }

@@ -2,18 +2,25 @@
 
 use wasmtime::{AsContextMut, Caller, Memory, Store, TypedFunc};
 
+use super::heap;
 use crate::exchange::CallState;
 
 /// Where a guest's values are, and how it makes room for ours.
 pub(crate) struct Guest {
     memory: Memory,
+    /// The address of its allocator's books, if it tells.
+    heap: Option<u32>,
     /// `cabi_realloc(old, old size, alignment, new size)`.
     realloc: TypedFunc<(i32, i32, i32, i32), i32>,
 }
 
 impl Guest {
-    pub(crate) fn new(memory: Memory, realloc: TypedFunc<(i32, i32, i32, i32), i32>) -> Self {
-        Self { memory, realloc }
+    pub(super) fn new(
+        memory: Memory,
+        heap: Option<u32>,
+        realloc: TypedFunc<(i32, i32, i32, i32), i32>,
+    ) -> Self {
+        Self { memory, heap, realloc }
     }
 }
 
@@ -48,14 +55,31 @@ pub(super) fn of(store: &Store<CallState>) -> View<'_> {
 pub(super) fn give(
     mut store: impl AsContextMut<Data = CallState>,
     bytes: &[u8],
+    alignment: i32,
 ) -> wasmtime::Result<(i32, i32)> {
     let length = i32::try_from(bytes.len())?;
     if bytes.is_empty() {
-        return Ok((1, 0));
+        return Ok((alignment, 0));
     }
-    let at = room(&mut store, 1, length)?;
+    let at = match from_heap(&mut store, length.cast_unsigned())? {
+        Some(at) => at.cast_signed(),
+        None => room(&mut store, alignment, length)?,
+    };
     write(&mut store, at, bytes)?;
     Ok((at, length))
+}
+
+/// A block from the books of the guest's allocator.
+fn from_heap(
+    mut store: impl AsContextMut<Data = CallState>,
+    bytes: u32,
+) -> wasmtime::Result<Option<u32>> {
+    let mut context = store.as_context_mut();
+    let guest = context.data().guest.as_ref().ok_or(Lie::NotNow)?;
+    let (memory, Some(books)) = (guest.memory, guest.heap) else { return Ok(None) };
+    let (memory, state) = memory.data_and_store_mut(&mut context);
+    state.touched.range(books, heap::BOOKS);
+    Ok(heap::take(memory, books, bytes))
 }
 
 /// Makes room in the guest's memory.
@@ -63,7 +87,7 @@ pub(super) fn give(
 /// The guest is taken out of the state for as long as it does: cloning its function would cost more
 /// than the call, and a `cabi_realloc` that calls the host is not to be served (the canonical ABI
 /// has it trap as well).
-pub(super) fn room(
+fn room(
     mut store: impl AsContextMut<Data = CallState>,
     alignment: i32,
     length: i32,
@@ -82,9 +106,11 @@ pub(super) fn write(
 ) -> wasmtime::Result<()> {
     let mut context = store.as_context_mut();
     let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
+    let (memory, state) = memory.data_and_store_mut(&mut context);
     let start = address(at);
     let end = start.checked_add(bytes.len()).ok_or(Lie::Outside)?;
-    memory.data_mut(&mut context).get_mut(start..end).ok_or(Lie::Outside)?.copy_from_slice(bytes);
+    memory.get_mut(start..end).ok_or(Lie::Outside)?.copy_from_slice(bytes);
+    state.touched.range(at.cast_unsigned(), u32::try_from(bytes.len())?);
     Ok(())
 }
 
@@ -93,6 +119,10 @@ pub(super) fn write(
 pub(super) struct View<'m>(&'m [u8]);
 
 impl<'m> View<'m> {
+    pub(super) fn new(memory: &'m [u8]) -> Self {
+        Self(memory)
+    }
+
     pub(super) fn bytes(self, at: i32, length: i32) -> Result<&'m [u8], Lie> {
         let start = address(at);
         let end = start.checked_add(address(length)).ok_or(Lie::Outside)?;

@@ -2,11 +2,17 @@
 
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload};
 
-use super::{ON_REQUEST, ON_RESPONSE};
+use super::tracked::tracked;
+use super::{CONFIGURE, ON_REQUEST, ON_RESPONSE};
+
+/// The guest's own module in a component that we made, rewritten to be driven directly, if it can be.
+pub(crate) fn drivable(component: &[u8]) -> Option<Vec<u8>> {
+    tracked(core_of(component)?)
+}
 
 /// The guest's own module in a component, if the component is of the shape that
 /// `wit-component` gives one without adapters, with its texts in UTF-8.
-pub(crate) fn core_of(component: &[u8]) -> Option<&[u8]> {
+fn core_of(component: &[u8]) -> Option<&[u8]> {
     let mut guests = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {
@@ -36,11 +42,16 @@ pub(crate) fn core_of(component: &[u8]) -> Option<&[u8]> {
 
 /// Whether it exports a phase, and imports what `direct` provides under the names it knows.
 fn is_guest(module: &&[u8]) -> bool {
-    let (mut has_phase, mut is_known) = (false, true);
+    let (mut has_phase, mut has_setup, mut is_known) = (false, false, true);
     for payload in Parser::new(0).parse_all(module) {
         match payload {
             Ok(Payload::ExportSection(exports)) => {
-                has_phase |= exports.into_iter().flatten().any(|export| PHASES.contains(&export.name));
+                for export in exports.into_iter().flatten() {
+                    has_phase |= PHASES.contains(&export.name);
+                    has_setup |= export.name == CONFIGURE;
+                    // Code that would have to run first.
+                    is_known &= export.name != "_initialize";
+                }
             }
             Ok(Payload::ImportSection(imports)) => {
                 is_known &=
@@ -50,7 +61,7 @@ fn is_guest(module: &&[u8]) -> bool {
             Err(_) => return false,
         }
     }
-    has_phase && is_known
+    has_phase && has_setup && is_known
 }
 
 const PHASES: [&str; 2] = [ON_REQUEST, ON_RESPONSE];

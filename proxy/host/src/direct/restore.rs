@@ -1,167 +1,124 @@
-//! A fresh instance for less than the price of one: the last one, put back as it was.
-//!
-//! Making a core instance takes some microseconds; writing its memory back from the image takes one.
-//! The two are the same only where nothing else of an instance can change, and that is decided here,
-//! once, from the module: one memory, no mutable global but one number (the stack pointer of a compiled
-//! language), no instruction that changes a table or drops a segment, nothing that runs at the start.
-//! After a trap, or where the memory has grown, the instance is dropped all the same.
+//! An instance put back as it was before its first call, for less than the price of a new one.
 
-use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
-use wasmparser::{
-    DataKind, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
-};
-use wasmtime::{Global, Memory, ModuleExport, Store, Val};
+use wasmtime::{Global, Memory, Store};
 
+use super::frozen::Frozen;
+use super::tracked::GRANULE;
 use crate::exchange::CallState;
 
-/// The module with its only mutable global exported, if its instances can be put back.
-pub(crate) fn restorable(module: &[u8]) -> Option<Vec<u8>> {
-    let mut found = Found::default();
-    let mut rewritten = Module::new();
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.ok()?;
-        found.look(&payload)?;
-        if let Payload::ExportSection(exports) = payload {
-            let mut section = ExportSection::new();
-            for export in exports {
-                let export = export.ok()?;
-                if export.name == STACK_POINTER {
-                    return None;
-                }
-                section.export(export.name, kind(export.kind)?, export.index);
+/// All of an instance that calls can change; see [`super::tracked`].
+pub(super) struct Changing {
+    pub(super) memory: Memory,
+    pub(super) marks: Memory,
+    pub(super) globals: Box<[Global]>,
+}
+
+/// Granules that the host wrote to on the guest's behalf, and those that are to be written back.
+pub(crate) struct Touched {
+    /// One bit a granule, modulo as many as there are bits.
+    bits: [u64; WORDS],
+    /// For [`Changing::restore`]: kept so that it need not be made for every call.
+    due: Vec<usize>,
+}
+
+/// For a memory of one MiB; of a larger one, granules share bits.
+const WORDS: usize = 16;
+
+impl Default for Touched {
+    fn default() -> Self {
+        Self { bits: [0; WORDS], due: Vec::new() }
+    }
+}
+
+impl Touched {
+    /// The host has written so many bytes at this address.
+    pub(super) fn range(&mut self, at: u32, length: u32) {
+        let Some(last) = length.checked_sub(1).and_then(|rest| at.checked_add(rest)) else { return };
+        for granule in at as usize / GRANULE..=last as usize / GRANULE {
+            if let Some(word) = self.bits.get_mut(granule / 64 % WORDS) {
+                *word |= 1 << (granule % 64);
             }
-            // Globals are declared before exports (section 6 and 7 of the binary format).
-            section.export(STACK_POINTER, ExportKind::Global, found.stack_pointer?);
-            rewritten.section(&section);
-        } else if let Some((id, range)) = payload.as_section() {
-            rewritten.section(&RawSection { id, data: module.get(range)? });
         }
     }
-    (found.memories == 1).then(|| rewritten.finish())
-}
 
-/// The name under which the mutable global is exported.
-const STACK_POINTER: &str = "edgeloom:stack-pointer";
-
-/// What was found of a module so far.
-#[derive(Default)]
-struct Found {
-    memories: u32,
-    globals: u32,
-    /// The position of the one mutable global.
-    stack_pointer: Option<u32>,
-}
-
-impl Found {
-    /// `None` where something is found that could not be put back.
-    fn look(&mut self, payload: &Payload<'_>) -> Option<()> {
-        match payload {
-            Payload::ImportSection(imports) => {
-                let mut imports = imports.clone().into_imports();
-                imports
-                    .all(|import| import.is_ok_and(|import| matches!(import.ty, TypeRef::Func(_))))
-                    .then_some(())
-            }
-            Payload::MemorySection(memories) => {
-                self.memories += memories.count();
-                Some(())
-            }
-            Payload::GlobalSection(globals) => {
-                for global in globals.clone() {
-                    let ty = global.ok()?.ty;
-                    if ty.mutable && (ty.content_type != ValType::I32 || self.stack_pointer.is_some()) {
-                        return None;
-                    }
-                    if ty.mutable {
-                        self.stack_pointer = Some(self.globals);
-                    }
-                    self.globals += 1;
+    /// Moves what was touched, or marked, to what is due; the granules are those of a memory of this many.
+    fn take(&mut self, marks: &mut [u8], granules: usize) {
+        self.due.clear();
+        let words = marks.as_chunks_mut::<64>().0.iter_mut().take(granules.div_ceil(64));
+        for (word, marks) in words.enumerate() {
+            let mut bits = self.bits.get(word % WORDS).copied().unwrap_or_default();
+            // Most are not set: eight at a time.
+            for (eighth, eight) in marks.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                if *eight != [0; 8] {
+                    let set = eight.iter().enumerate().filter(|(_, mark)| **mark != 0);
+                    bits |= set.fold(0, |bits, (position, _)| bits | 1 << (eighth * 8 + position));
+                    *eight = [0; 8];
                 }
-                Some(())
             }
-            Payload::StartSection { .. } | Payload::TagSection(_) => None,
-            Payload::ElementSection(elements) => {
-                let is_passive = |kind: &ElementKind<'_>| matches!(kind, ElementKind::Passive);
-                let mut elements = elements.clone().into_iter();
-                elements.all(|element| element.is_ok_and(|element| !is_passive(&element.kind))).then_some(())
+            while bits != 0 {
+                self.due.push(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
             }
-            Payload::DataSection(data) => {
-                let mut data = data.clone().into_iter();
-                data.all(|data| data.is_ok_and(|data| matches!(data.kind, DataKind::Active { .. })))
-                    .then_some(())
-            }
-            Payload::CodeSectionEntry(body) => changes_only_memory(body).then_some(()),
-            _ => Some(()),
         }
+        self.bits = [0; WORDS];
     }
 }
 
-fn changes_only_memory(body: &FunctionBody<'_>) -> bool {
-    let Ok(operators) = body.get_operators_reader() else { return false };
-    operators.into_iter().all(|operator| {
-        operator.is_ok_and(|operator| {
-            !matches!(
-                operator,
-                Operator::TableSet { .. }
-                    | Operator::TableGrow { .. }
-                    | Operator::TableFill { .. }
-                    | Operator::TableCopy { .. }
-                    | Operator::TableInit { .. }
-                    | Operator::ElemDrop { .. }
-                    | Operator::MemoryInit { .. }
-                    | Operator::DataDrop { .. }
-            )
-        })
-    })
-}
-
-fn kind(kind: ExternalKind) -> Option<ExportKind> {
-    match kind {
-        ExternalKind::Func => Some(ExportKind::Func),
-        ExternalKind::Table => Some(ExportKind::Table),
-        ExternalKind::Memory => Some(ExportKind::Memory),
-        ExternalKind::Global => Some(ExportKind::Global),
-        _ => None,
-    }
-}
-
-/// How an instance was before its first call.
-pub(crate) struct Before {
-    memory: Box<[u8]>,
-    stack_pointer: i32,
-}
-
-/// The largest memory that is written back: above, a new instance is cheaper.
-const MEMORY_MAX: usize = 256 * 1024;
-
-/// Where the mutable global of a restorable module is.
-pub(super) fn stack_pointer(module: &wasmtime::Module) -> Option<ModuleExport> {
-    module.get_export_index(STACK_POINTER)
-}
-
-impl Before {
-    /// Of an instance that has not been called; `None` where its memory is too large to be worth it.
-    pub(super) fn of(store: &mut Store<CallState>, memory: Memory, stack_pointer: Global) -> Option<Self> {
-        let Val::I32(stack_pointer) = stack_pointer.get(&mut *store) else { return None };
-        let memory = memory.data(&*store);
-        (memory.len() <= MEMORY_MAX).then(|| Self { memory: memory.into(), stack_pointer })
-    }
-
-    /// Puts the instance back; `false` where it can not be.
-    pub(super) fn restore(
-        &self,
-        store: &mut Store<CallState>,
-        memory: Memory,
-        stack_pointer: Global,
-    ) -> bool {
-        let now = memory.data_mut(&mut *store);
-        if now.len() != self.memory.len() {
+impl Changing {
+    /// Writes back what the last call changed; `false` where that can not be done.
+    pub(super) fn restore(&self, store: &mut Store<CallState>, image: &Frozen) -> bool {
+        if self.memory.data_size(&*store) != image.length() {
             return false;
         }
-        now.copy_from_slice(&self.memory);
-        stack_pointer.set(&mut *store, Val::I32(self.stack_pointer)).is_ok()
+        let mut touched = std::mem::take(&mut store.data_mut().touched);
+        touched.take(self.marks.data_mut(&mut *store), image.length() / GRANULE);
+        let memory = self.memory.data_mut(&mut *store);
+        let mut next = 0;
+        for granule in &touched.due {
+            for granule in next.max(*granule)..granule + 2 {
+                image.write(memory, granule);
+            }
+            next = granule + 2;
+        }
+        store.data_mut().touched = touched;
+        self.set_globals(store, image)
+    }
+
+    /// Makes an instance at rest of one image into one of another; `false` where that can not be done.
+    pub(super) fn become_another(
+        &self,
+        store: &mut Store<CallState>,
+        before: &Frozen,
+        image: &Frozen,
+    ) -> bool {
+        if self.memory.data_size(&*store) != image.length() {
+            return false;
+        }
+        let memory = self.memory.data_mut(&mut *store);
+        for granule in before.own().chain(image.own()) {
+            image.write(memory, granule);
+        }
+        self.set_globals(store, image)
+    }
+
+    /// Makes a new instance into one of this image; `false` where it may not have as much memory.
+    pub(super) fn begin(&self, store: &mut Store<CallState>, image: &Frozen) -> bool {
+        let missing = image.length().saturating_sub(self.memory.data_size(&*store)) as u64;
+        if missing > 0 && self.memory.grow(&mut *store, missing.div_ceil(PAGE)).is_err() {
+            return false;
+        }
+        let memory = self.memory.data_mut(&mut *store);
+        for granule in image.own() {
+            image.write(memory, granule);
+        }
+        self.set_globals(store, image)
+    }
+
+    fn set_globals(&self, store: &mut Store<CallState>, image: &Frozen) -> bool {
+        let mut both = self.globals.iter().zip(&image.globals);
+        both.all(|(global, value)| global.set(&mut *store, *value).is_ok())
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Of WebAssembly's memory.
+const PAGE: u64 = 64 * 1024;

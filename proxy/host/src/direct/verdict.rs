@@ -6,6 +6,7 @@ use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, HEAD_LINES_MAX, MEM
 use edgeloom_core::verdict::Verdict;
 
 use super::memory::{Lie, View, after};
+use super::reply::LINE;
 use crate::call::cut;
 use crate::filter::{answer, too_large};
 
@@ -56,9 +57,6 @@ fn answered(memory: View<'_>, at: i32) -> Result<edgeloom_core::verdict::Answer,
     let edits: Vec<Edit<'_>> = edits.collect::<Result<_, Lie>>().map_err(trapped)?;
     answer(status, edits.into_iter(), body)
 }
-
-/// A `header`: two texts, each an address and a length.
-pub(super) const LINE: i32 = 16;
 
 fn returned(memory: View<'_>, at: i32) -> Fault {
     match memory.string(at) {

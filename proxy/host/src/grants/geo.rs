@@ -8,12 +8,12 @@ use crate::geo;
 
 impl Host for CallState {
     fn locate(&mut self, address: Address) -> Option<Place> {
-        let geo = self.grants.geo.as_ref()?;
+        let geo = self.terms.grants.geo.as_ref()?;
         geo.locate(address.into()).map(Place::from)
     }
 
     fn country(&mut self, address: Address) -> Option<String> {
-        self.grants.geo.as_ref()?.country(address.into())
+        self.terms.grants.geo.as_ref()?.country(address.into()).map(str::to_owned)
     }
 }
 
@@ -26,22 +26,23 @@ impl From<Address> for IpAddr {
     }
 }
 
-impl From<geo::Place> for Place {
-    fn from(place: geo::Place) -> Self {
+impl From<geo::Place<'_>> for Place {
+    fn from(place: geo::Place<'_>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
         Self {
-            country: place.country,
-            country_name: place.country_name,
+            country: owned(place.country),
+            country_name: owned(place.country_name),
             eu: place.eu,
-            continent: place.continent,
-            region: place.region,
-            region_name: place.region_name,
-            city: place.city,
-            postal_code: place.postal_code,
+            continent: owned(place.continent),
+            region: owned(place.region),
+            region_name: owned(place.region_name),
+            city: owned(place.city),
+            postal_code: owned(place.postal_code),
             latitude: place.latitude,
             longitude: place.longitude,
-            time_zone: place.time_zone,
+            time_zone: owned(place.time_zone),
             asn: place.asn,
-            as_organization: place.as_organization,
+            as_organization: owned(place.as_organization),
         }
     }
 }

@@ -18,7 +18,7 @@ impl CallState {
     /// Writes the line, unless the call has written too many.
     pub(crate) fn say(&mut self, level: Level, message: &str) {
         self.log_lines = self.log_lines.saturating_add(1);
-        let filter = &*self.filter;
+        let filter = &*self.terms.name;
         match self.log_lines.cmp(&LOG_LINES_MAX) {
             Ordering::Greater => return,
             Ordering::Equal => {

@@ -7,9 +7,18 @@ use std::cell::UnsafeCell;
 use super::{Heap, Memory};
 
 #[global_allocator]
-static GLOBAL: Global = Global(UnsafeCell::new((Heap::new(), Pages { begun: false })));
+#[unsafe(export_name = "edgeloom:heap-1")]
+static GLOBAL: Global = Global(UnsafeCell::new(Books { heap: Heap::new(), pages: Pages { begun: false } }));
 
-struct Global(UnsafeCell<(Heap, Pages)>);
+#[repr(transparent)]
+struct Global(UnsafeCell<Books>);
+
+/// The heap comes first: its address is what is exported.
+#[repr(C)]
+struct Books {
+    heap: Heap,
+    pages: Pages,
+}
 
 // SAFETY: the contract knows no threads: a guest runs one call at a time.
 unsafe impl Sync for Global {}
@@ -19,18 +28,18 @@ unsafe impl Sync for Global {}
 unsafe impl GlobalAlloc for Global {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: there is one thread, and no other reference while this one lives.
-        let (heap, pages) = unsafe { &mut *self.0.get() };
+        let Books { heap, pages } = unsafe { &mut *self.0.get() };
         heap.alloc(layout, pages)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as for `alloc`; the block is ours, as the caller promises.
-        unsafe { (*self.0.get()).0.dealloc(block, layout) };
+        unsafe { (*self.0.get()).heap.dealloc(block, layout) };
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as for `alloc`.
-        let (heap, pages) = unsafe { &mut *self.0.get() };
+        let Books { heap, pages } = unsafe { &mut *self.0.get() };
         // SAFETY: the block is ours, as the caller promises.
         unsafe { heap.realloc(block, layout, new_size, pages) }
     }

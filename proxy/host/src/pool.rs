@@ -1,0 +1,153 @@
+//! Instances that wait for their next call.
+//!
+//! A worker puts an instance back where it took it from, a shard of its own, so that workers do not
+//! wait for each other's locks or pass the same lines of memory around.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::call::Instance;
+
+/// Instances of one filter, or of all filters of one component.
+pub(crate) struct Pool {
+    shards: Box<[Shard]>,
+    /// Instances that belong here, whether they wait or are being called.
+    kept: AtomicU32,
+    most: u32,
+    slots: Arc<Slots>,
+}
+
+/// Aligned so that no two of them lie in lines that processors fetch together.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard(Mutex<Vec<Instance>>);
+
+/// Instances that wait hold places of Wasmtime's pool that new ones need: this many may, of all filters together.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    taken: AtomicU32,
+    most: u32,
+}
+
+impl Slots {
+    pub(crate) fn new(most: u32) -> Self {
+        Self { taken: AtomicU32::new(0), most }
+    }
+
+    fn are_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.most
+    }
+}
+
+impl Pool {
+    /// For at most so many instances.
+    pub(crate) fn new(most: u32, slots: &Arc<Slots>) -> Self {
+        let workers = thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX);
+        let shards = std::iter::repeat_with(Shard::default).take(workers).collect();
+        Self { shards, kept: AtomicU32::new(0), most, slots: Arc::clone(slots) }
+    }
+
+    /// Any instance that waits.
+    pub(crate) fn take(&self) -> Option<Instance> {
+        self.shard()?.pop()
+    }
+
+    /// The instance that is wanted, if it waits; else another one, if there are enough that a new one is
+    /// not worth making.
+    pub(crate) fn take_the(&self, wanted: impl Fn(&Instance) -> bool) -> Option<Instance> {
+        let mut waiting = self.shard()?;
+        if let Some(position) = waiting.iter().rposition(wanted) {
+            return Some(waiting.swap_remove(position));
+        }
+        let enough = waiting.len() >= VARIETY || self.is_full();
+        // The one that waits longest: in a chain, its turn comes last.
+        (enough && !waiting.is_empty()).then(|| waiting.remove(0))
+    }
+
+    /// Keeps the instance for another call, if it belongs here or there is room.
+    pub(crate) fn put_back(&self, mut instance: Instance) {
+        if !instance.kept && !self.has_room() {
+            return;
+        }
+        instance.kept = true;
+        match self.shard() {
+            Some(mut waiting) => waiting.push(instance),
+            None => self.end(instance),
+        }
+    }
+
+    /// Ends an instance that was taken from here.
+    pub(crate) fn end(&self, instance: Instance) {
+        self.give_up(usize::from(instance.kept));
+        drop(instance);
+    }
+
+    /// Ends the instances that wait and are meant.
+    pub(crate) fn end_all(&self, meant: impl Fn(&Instance) -> bool) {
+        for shard in &self.shards {
+            let mut waiting = lock(shard);
+            let ended: Vec<_> = waiting.extract_if(.., |instance| meant(instance)).collect();
+            drop(waiting);
+            self.give_up(ended.len());
+        }
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Counts one more in, if there is room for it.
+    fn has_room(&self) -> bool {
+        if self.kept.fetch_add(1, Ordering::Relaxed) >= self.most {
+            self.kept.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        if self.slots.taken.fetch_add(1, Ordering::Relaxed) >= self.slots.most {
+            self.give_up(1);
+            return false;
+        }
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.load(Ordering::Relaxed) >= self.most || self.slots.are_taken()
+    }
+
+    fn give_up(&self, kept: usize) {
+        let kept = u32::try_from(kept).unwrap_or_default();
+        self.kept.fetch_sub(kept, Ordering::Relaxed);
+        self.slots.taken.fetch_sub(kept, Ordering::Relaxed);
+    }
+
+    fn shard(&self) -> Option<MutexGuard<'_, Vec<Instance>>> {
+        let position = WORKER.with(|worker| *worker) % self.shards.len().max(1);
+        self.shards.get(position).map(lock)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.end_all(|_| true);
+    }
+}
+
+fn lock(shard: &Shard) -> MutexGuard<'_, Vec<Instance>> {
+    shard.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// More shards than this serve no machine, and each pool has them.
+const SHARDS_MAX: usize = 64;
+
+/// So many filters of one component keep instances of their own on each worker; more of them share.
+const VARIETY: usize = 8;
+
+thread_local! {
+    /// The number of this thread, in the order in which threads first came here.
+    static WORKER: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed)
+    };
+}
