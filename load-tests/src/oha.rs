@@ -1,13 +1,14 @@
-//! Who asks: oha, in a process of its own.
+//! Who asks: several oha side by side, each with one visitor's headers.
+
+mod output;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 
 use crate::request::Visitor;
 
@@ -15,41 +16,29 @@ use crate::request::Visitor;
 pub(crate) struct Oha {
     path: PathBuf,
     version: String,
+    /// In all; each visitor has its share of them.
     connections: u32,
 }
 
-/// What oha saw.
-#[derive(Debug, Clone, PartialEq)]
+/// How fast is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// The next request on a connection when the last one is answered: for throughput, and cost.
+    Closed,
+    /// So many requests a second, whatever becomes of them: for latency. A request is as old as
+    /// the moment at which it was due (corrected for coordinated omission).
+    Fixed(u32),
+}
+
+/// What all of them saw.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) requests: u64,
     pub(crate) per_second: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
+    /// In milliseconds, by percent.
+    pub(crate) percentiles: Vec<(f64, f64)>,
     /// Everything that was not answered with 200, and how often.
     pub(crate) errors: BTreeMap<String, u64>,
-}
-
-/// The part of its JSON that we read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Output {
-    summary: Summary,
-    latency_percentiles: Percentiles,
-    status_code_distribution: BTreeMap<String, u64>,
-    error_distribution: BTreeMap<String, u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    requests_per_sec: f64,
-}
-
-/// In seconds; `null` where nothing was answered.
-#[derive(Deserialize)]
-struct Percentiles {
-    p50: Option<f64>,
-    p99: Option<f64>,
 }
 
 impl Oha {
@@ -70,14 +59,37 @@ impl Oha {
         &self.version
     }
 
-    /// Asks for that long, as fast as it is answered.
-    pub(crate) fn ask(&self, address: SocketAddr, visitor: &Visitor, span: Duration) -> Result<Seen> {
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections
+    }
+
+    /// Has all visitors ask at once, for that long.
+    pub(crate) fn ask(
+        &self,
+        address: SocketAddr,
+        visitors: &[Visitor],
+        pace: Pace,
+        span: Duration,
+    ) -> Result<Seen> {
+        let count = u32::try_from(visitors.len()).unwrap_or(u32::MAX).max(1);
+        let share = Share { connections: (self.connections / count).max(1), pace: pace.shared_by(count), span };
+        let running =
+            visitors.iter().map(|visitor| self.start(address, visitor, share)).collect::<Result<Vec<_>>>()?;
+        // Whoever ends first waits at its output, having measured all it had to.
+        let outputs = running.into_iter().map(|oha| oha.output()).collect::<Result<Vec<_>>>()?;
+        match pace {
+            Pace::Closed => output::of_closed(&outputs),
+            Pace::Fixed(_) => output::of_fixed(&outputs, share.pace, span),
+        }
+    }
+
+    fn start(&self, address: SocketAddr, visitor: &Visitor, share: Share) -> Result<Owned> {
         let mut command = Command::new(&self.path);
         command
-            .args(["--no-tui", "--output-format", "json", "--redirect", "0", "-t", "10s"])
+            .args(["--no-tui", "--redirect", "0", "-t", "10s", "--worker-threads", "1"])
             // Else what is under way at the end would count as an error.
             .arg("--wait-ongoing-requests-after-deadline")
-            .args(["-c", &self.connections.to_string(), "-z", &format!("{}ms", span.as_millis())])
+            .args(["-c", &share.connections.to_string(), "-z", &format!("{}ms", share.span.as_millis())])
             .args(
                 visitor
                     .headers()
@@ -85,49 +97,64 @@ impl Oha {
                     .flat_map(|(name, value)| ["-H".to_owned(), format!("{name}: {value}")]),
             )
             .args(["--rand-regex-url", &visitor.url_pattern(address)])
-            .stdin(Stdio::null());
-        let output = command.output().with_context(|| format!("{} can not be run", self.path.display()))?;
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "oha ended with {}: {}", output.status, complaint.trim());
-        read(&output.stdout).with_context(|| format!("oha's report can not be read: {}", complaint.trim()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        match share.pace {
+            Pace::Closed => command.args(["--output-format", "json"]),
+            // A line for each request: percentiles of several can not be had from percentiles of each.
+            Pace::Fixed(rate) => {
+                command.args(["-q", &rate.to_string(), "--latency-correction", "--output-format", "csv"])
+            }
+        };
+        let child = command.spawn().with_context(|| format!("{} can not be run", self.path.display()))?;
+        Ok(Owned(Some(child)))
     }
 }
 
-fn read(json: &[u8]) -> Result<Seen> {
-    let output: Output = serde_json::from_slice(json)?;
-    let answered: u64 = output.status_code_distribution.values().sum();
-    let failed: u64 = output.error_distribution.values().sum();
-    let refused = output.status_code_distribution.into_iter().filter(|(status, _)| status != "200");
-    let errors = refused.map(|(status, count)| (format!("status {status}"), count));
-    let milliseconds = |seconds: Option<f64>| seconds.unwrap_or(f64::NAN) * 1e3;
-    Ok(Seen {
-        requests: answered + failed,
-        per_second: output.summary.requests_per_sec,
-        p50_ms: milliseconds(output.latency_percentiles.p50),
-        p99_ms: milliseconds(output.latency_percentiles.p99),
-        errors: errors.chain(output.error_distribution).collect(),
-    })
+/// What one of them does.
+#[derive(Clone, Copy)]
+struct Share {
+    connections: u32,
+    pace: Pace,
+    span: Duration,
+}
+
+impl Pace {
+    fn shared_by(self, count: u32) -> Self {
+        match self {
+            Self::Closed => Self::Closed,
+            Self::Fixed(rate) => Self::Fixed((rate / count).max(1)),
+        }
+    }
+}
+
+/// A process that does not outlive us.
+struct Owned(Option<Child>);
+
+impl Owned {
+    fn output(mut self) -> Result<Vec<u8>> {
+        let child = self.0.take().context("oha was waited for already")?;
+        let output = child.wait_with_output().context("oha can not be waited for")?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "oha ended with {}: {}", output.status, complaint.trim());
+        Ok(output.stdout)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself, which is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whatever_is_not_200_is_an_error() {
-        let seen = read(
-            br#"{
-                "summary": { "successRate": 1.0, "requestsPerSec": 1234.5 },
-                "latencyPercentiles": { "p50": 0.001, "p99": 0.0025 },
-                "statusCodeDistribution": { "200": 90, "502": 7 },
-                "errorDistribution": { "connection closed": 3 }
-            }"#,
-        )
-        .unwrap();
-        assert_eq!((seen.requests, seen.per_second, seen.p50_ms, seen.p99_ms), (100, 1234.5, 1.0, 2.5));
-        let errors: Vec<_> = seen.errors.into_iter().collect();
-        assert_eq!(errors, [("connection closed".to_owned(), 3), ("status 502".to_owned(), 7)]);
-    }
 
     #[test]
     fn what_is_not_oha_is_refused() {

@@ -1,158 +1,186 @@
-//! What is told: a table for people, JSON for machines.
+//! What is told: a page for people, raw numbers for machines, plots for both.
 
+mod chart; // a few kinds of plots
+mod page; // the page
+mod plots; // which plots
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::ground::Bench;
 use crate::machine::Machine;
-use crate::round::Measured;
-use crate::scenario::Scenario;
-use crate::summary::Summary;
+use crate::peer::Peer;
+use crate::samples::Samples;
+use crate::verdict::{Bound, Limit, bounds};
 
 /// Everything that was measured, and on what.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     machine: Machine,
+    conditions: Conditions,
+    bounds: Vec<Bound>,
+    left_out: BTreeMap<String, String>,
+    samples: Samples,
+}
+
+/// How it was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Conditions {
     oha: String,
-    connections: u32,
+    rounds: u32,
     seconds: u64,
-    rounds: usize,
-    scenarios: Vec<Summary>,
+    visitors: usize,
+    connections: u32,
+    rate: u32,
+    swap_every_ms: u64,
+    cores: usize,
+    /// Of the geo database.
+    ranges: usize,
+    /// Of the peers, as they say themselves.
+    versions: Vec<String>,
+}
+
+impl Conditions {
+    pub(crate) fn of(bench: &Bench, rate: u32, swap_every_ms: u64) -> Self {
+        Self {
+            oha: bench.oha.version().to_owned(),
+            rounds: bench.extent.rounds,
+            seconds: bench.extent.seconds,
+            visitors: bench.visitors(),
+            connections: bench.oha.connections(),
+            rate,
+            swap_every_ms,
+            cores: bench.cores().count(),
+            ranges: bench.atlas().ranges(),
+            // Whoever is not there is not measured either.
+            versions: Peer::ALL.iter().filter_map(|peer| peer.version(bench.programs()).ok()).collect(),
+        }
+    }
 }
 
 impl Report {
     pub(crate) fn new(
         machine: Machine,
-        oha: &str,
-        connections: u32,
-        seconds: u64,
-        measured: &[(Scenario, Vec<Measured>)],
+        conditions: Conditions,
+        samples: Samples,
+        left_out: BTreeMap<String, String>,
     ) -> Self {
-        let empty =
-            measured.iter().find(|(scenario, _)| *scenario == Scenario::Empty).map(|(_, rounds)| &**rounds);
-        let scenarios = measured.iter().map(|(scenario, rounds)| Summary::of(*scenario, rounds, empty));
-        Self {
-            machine,
-            oha: oha.to_owned(),
-            connections,
-            seconds,
-            rounds: measured.iter().map(|(_, rounds)| rounds.len()).max().unwrap_or_default(),
-            scenarios: scenarios.collect(),
-        }
+        Self { machine, conditions, bounds: bounds(&samples), left_out, samples }
     }
 
-    pub(crate) fn has_results(&self) -> bool {
-        self.scenarios.iter().any(|scenario| scenario.requests > 0)
+    pub(crate) fn bounds(&self) -> &[Bound] {
+        &self.bounds
     }
 
-    /// Whether every request was answered as it must be, and whoever should have swapped did.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.scenarios.iter().all(|scenario| {
-            scenario.errors.is_empty() && scenario.swapped.is_none_or(|swapped| swapped.generations > 0)
-        })
-    }
-
+    /// The bounds, for who is waiting at a terminal; all else is in the folder.
     pub(crate) fn print(&self) -> io::Result<()> {
-        io::stdout().write_all(self.text().as_bytes())
-    }
-
-    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        fs::write(path, serde_json::to_string_pretty(self)? + "\n")
-    }
-
-    fn text(&self) -> String {
-        let mut text = format!(
-            "\n{}\n{}; {} connections, {} round(s) of {} s, medians; one worker, origin of 1 KiB\n\n",
-            self.machine, self.oha, self.connections, self.rounds, self.seconds
-        );
-        text += "scenario               requests/s   p50 ms   p99 ms   errors   CPU µs/request   × empty   peak MiB\n";
-        for line in &self.scenarios {
-            let errors: u64 = line.errors.values().sum();
-            let ratio = line.cpu_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let mut text = format!("\n{}\n\n{:<90} {:>10} {:>12}\n", self.machine, "bound", "measured", "limit");
+        for bound in &self.bounds {
+            let (measured, limit) = shown(bound);
             // Writing to a `String` does not fail.
-            let _ = writeln!(
-                text,
-                "{:<22} {:>10.0} {:>8.2} {:>8.2} {errors:>8} {:>16.1} {ratio:>9} {:>10.1}",
-                line.title,
-                line.requests_per_second,
-                line.p50_ms,
-                line.p99_ms,
-                line.cpu_us_per_request,
-                mebibytes(line.peak_memory_bytes),
-            );
+            let _ = writeln!(text, "{:<90} {measured:>10} {limit:>12}  {}", bound.what, bound.verdict());
         }
-        for line in &self.scenarios {
-            if let Some(swapped) = line.swapped {
-                let _ = write!(
-                    text,
-                    "\n{}: {} edits and {} replaced modules made {} generations; {} requests\n",
-                    line.title, swapped.edits, swapped.replacements, swapped.generations, line.requests
-                );
-            }
-            for (what, count) in line.errors.iter().chain(&line.faults) {
-                let _ = writeln!(text, "error in `{}`: {count} × {what}", line.scenario);
-            }
+        for (who, why) in &self.left_out {
+            let _ = writeln!(text, "left out: {who}: {why}");
         }
-        text
+        io::stdout().write_all(text.as_bytes())
+    }
+
+    /// README.md, data.json and the plots, in place of old ones.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("data.json"), serde_json::to_string_pretty(self)? + "\n")?;
+        let plots = plots::draw(&self.samples, folder).context("a plot can not be drawn")?;
+        fs::write(folder.join("README.md"), page::text(self, &plots))?;
+        Ok(())
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no process is that large")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
+/// What was measured, and what it was held against.
+fn shown(bound: &Bound) -> (String, String) {
+    let unit = bound.unit;
+    let measured = bound.measured.map_or_else(|| "-".to_owned(), |value| format!("{} {unit}", number(value)));
+    let limit = match bound.limit {
+        Limit::AtMost(most) => format!("≤ {most} {unit}"),
+        Limit::AtLeast(least) => format!("≥ {least} {unit}"),
+    };
+    (measured, limit)
+}
+
+/// With as many digits as it deserves.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size < 0.1 => format!("{value:.3}"),
+        size if size < 10.0 => format!("{value:.2}"),
+        size if size < 1000.0 => format!("{value:.1}"),
+        _ => thousands(&format!("{value:.0}")),
+    }
+}
+
+/// With a comma for the eye.
+fn thousands(digits: &str) -> String {
+    let mut text = String::new();
+    for (left, digit) in (0..digits.len()).rev().zip(digits.chars()) {
+        text.push(digit);
+        if left > 0 && left % 3 == 0 {
+            text.push(',');
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::round::Swapped;
-    use crate::summary::tests::measured;
+    use crate::contender::Contender;
+    use crate::samples::Figure;
+    use crate::samples::tests::samples;
+    use crate::study::Study;
 
-    fn report(rounds: &[(Scenario, Vec<Measured>)]) -> Report {
+    fn report() -> Report {
         let machine = Machine { processor: "Fast Chip".into(), cores: 2, kernel: "6.1".into() };
-        Report::new(machine, "oha 1.16.0", 32, 10, rounds)
+        let conditions = Conditions {
+            oha: "oha 1.16.0".into(),
+            rounds: 3,
+            seconds: 5,
+            visitors: 8,
+            connections: 32,
+            rate: 2000,
+            swap_every_ms: 100,
+            cores: 2,
+            ranges: 7,
+            versions: vec!["Pingora 0.9.1".into()],
+        };
+        let names = [Contender::EMPTY, Contender::FRESH].map(|contender| contender.name());
+        let series: &[(&str, usize, &[f64])] = &[(&names[0], 0, &[40.0, 41.0, 42.0]), (&names[1], 0, &[99.0])];
+        let left_out = BTreeMap::from([("Somebody".to_owned(), "is not there".to_owned())]);
+        Report::new(machine, conditions, samples(Study::Contenders, Figure::Cpu, series), left_out)
     }
 
     #[test]
-    fn a_table_says_what_was_measured_and_on_what() {
-        let empty = (Scenario::Empty, vec![measured(20_000.0, 40, &[])]);
-        let four = (Scenario::Fresh, vec![measured(9_000.0, 100, &[("status 502", 3)])]);
-        let report = report(&[empty, four]);
-        assert_eq!(
-            report.text(),
-            "\nFast Chip, 2 cores, Linux 6.1
-oha 1.16.0; 32 connections, 1 round(s) of 10 s, medians; one worker, origin of 1 KiB
-
-scenario               requests/s   p50 ms   p99 ms   errors   CPU µs/request   × empty   peak MiB
-empty chain                 20000     1.00     2.00        0             40.0      1.00       40.0
-four filters, fresh          9000     1.00     2.00        3            100.0      2.50      100.0
-error in `fresh`: 3 × status 502
-"
-        );
-        assert!(report.has_results() && !report.is_clean());
-    }
-
-    #[test]
-    fn a_run_without_its_swaps_is_not_clean() {
-        let mut swapping = measured(1.0, 1, &[]);
-        let mut swapped = Swapped { edits: 5, replacements: 5, generations: 9 };
-        swapping.swapped = Some(swapped);
-        assert!(report(&[(Scenario::Swaps, vec![swapping.clone()])]).is_clean());
-        swapped.generations = 0;
-        swapping.swapped = Some(swapped);
-        assert!(!report(&[(Scenario::Swaps, vec![swapping])]).is_clean());
-    }
-
-    #[test]
-    fn json_has_the_same_numbers() {
+    fn a_report_is_written_with_its_data_and_its_plots() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("report.json");
-        report(&[(Scenario::Empty, vec![measured(20_000.0, 40, &[])])]).write(&file).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        assert_eq!(json["scenarios"][0]["requests_per_second"], 20_000.0);
+        report().write(folder.path()).unwrap();
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        let page = read("README.md");
+        assert!(page.contains("| Edgeloom, no filter | 41.0 (40.0–42.0) |"), "{page}");
+        assert!(page.contains("(cost.svg)") && !page.contains("(latency.svg)"), "{page}");
+        assert!(page.contains("Somebody") && page.contains("not measured"), "{page}");
+        let plot = read("cost.svg");
+        assert!(plot.starts_with("<svg") && plot.contains("Edgeloom, no filter"), "{plot}");
+        let json: serde_json::Value = serde_json::from_str(&read("data.json")).unwrap();
+        assert_eq!(json["samples"][1]["figures"]["cpu"], 41.0);
         assert_eq!(json["machine"]["cores"], 2);
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_they_deserve() {
+        assert_eq!([0.0423, 1.234, 41.26, 20_000.4].map(number), ["0.042", "1.23", "41.3", "20,000"]);
     }
 }

@@ -1,31 +1,39 @@
-//! What is asked: one visitor of a shop, again and again.
+//! What is asked: a visitor of a shop, again and again.
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, Result, ensure};
-use edgeloom_testbed::{Client, Echo, Request, Response};
+use edgeloom_testbed::Request;
 
-use crate::round::Bench;
-use crate::scenario::Scenario;
+use crate::atlas::Place;
 
-/// A visitor with a browser's headers, who has been here before: the cookie is
-/// one that the `ab` filter issued.
+/// A visitor with a browser's headers.
+#[derive(Debug, Clone)]
 pub(crate) struct Visitor {
+    place: Place,
+    address: String,
     cookie: String,
 }
 
 impl Visitor {
-    /// Comes for the first time, to the four filters, and keeps the cookie.
-    pub(crate) fn arrive(bench: &Bench) -> Result<Self> {
-        let (edge, _echoes) = bench.rehearsal(Scenario::Fresh)?;
-        let new = Self { cookie: "session=0f2c9a417be35d68".to_owned() };
-        let response = edge.client().attempt(new.request(PATH))?;
-        let issued = response.sets_cookie(COOKIE).context("the `ab` filter set no cookie")?;
-        Ok(Self { cookie: format!("{}; {COOKIE}={issued}", new.cookie) })
+    /// Who comes for the first time: with a cookie of the shop, but with none of an experiment.
+    pub(crate) fn new(place: Place) -> Self {
+        Self { address: place.address.to_string(), place, cookie: "session=0f2c9a417be35d68".to_owned() }
     }
 
+    /// With a cookie of an experiment, as whoever asked it has set it.
+    pub(crate) fn with_cookie(self, issued: &str) -> Self {
+        let cookie = format!("{}; {COOKIE}={issued}", self.cookie);
+        Self { cookie, ..self }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Fourteen lines.
     pub(crate) fn headers(&self) -> Vec<(&'static str, &str)> {
-        BROWSER.iter().copied().chain([("cookie", &*self.cookie)]).collect()
+        // The loopback is trusted, so this is the client.
+        BROWSER.into_iter().chain([("x-forwarded-for", &*self.address), ("cookie", &*self.cookie)]).collect()
     }
 
     /// For oha, which makes another path of it for every request.
@@ -33,73 +41,31 @@ impl Visitor {
         format!("http://{address}/shop/articles/[a-z]{{8}}\\?page=[1-9]")
     }
 
-    pub(crate) fn request(&self, path: &str) -> Request {
-        let request = Request::get(path);
+    /// As bytes, for a connection of one's own.
+    pub(crate) fn head(&self) -> String {
+        let lines: String = self.headers().iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!("GET {PATH} HTTP/1.1\r\n{lines}\r\n")
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        let request = Request::get(PATH);
         self.headers().into_iter().fold(request, |request, (name, value)| match name {
             "host" => request.host(value),
             _ => request.header(name, value),
         })
     }
-
-    /// Whether the edge does the whole job of this scenario, before its time is taken.
-    pub(crate) fn check(&self, client: &Client, scenario: Scenario) -> Result<()> {
-        let response = client.attempt(self.request(PATH))?;
-        ensure!(response.status() == 200, "the edge answers {}: {}", response.status(), response.text());
-        let echo: Echo = response.try_json()?;
-        for (what, as_it_must) in job(scenario, &response, &echo) {
-            ensure!(
-                as_it_must,
-                "{what}; the origin was asked {echo:?} and the client was told {:?}",
-                response.headers()
-            );
-        }
-        Ok(())
-    }
 }
 
-/// What must be true of an exchange, as sentences for when it is not.
-fn job(scenario: Scenario, response: &Response, echo: &Echo) -> Vec<(&'static str, bool)> {
-    let filters = scenario.filters();
-    let all = filters == 4;
-    let variant = echo.header("x-ab-checkout");
-    vec![
-        (
-            "geolocation is told to the origin if, and only if, `geo` runs",
-            (echo.header("x-geo-country") == Some("SE")) == all,
-        ),
-        ("the city too", (echo.header("x-geo-city") == Some("Stockholm")) == all),
-        (
-            "the variant is told to the origin if, and only if, `ab` runs",
-            variant.is_some_and(|variant| ["green", "blue"].contains(&variant)) == all,
-        ),
-        ("a visitor with a good cookie gets no new one", response.sets_cookie(COOKIE).is_none()),
-        ("the prefix is stripped if, and only if, `route` runs", echo.path.starts_with("/articles/") == all),
-        (
-            "Swedes go north if, and only if, `route` runs",
-            (response.header("x-origin") == Some("north")) == all,
-        ),
-        (
-            "`headers` marks the request if, and only if, it runs",
-            echo.header("x-edge").is_some() == (filters > 0),
-        ),
-        (
-            "`headers` removes what is internal if, and only if, it runs",
-            echo.header("x-internal-debug").is_none() == (filters > 0),
-        ),
-        (
-            "`headers` marks the response if, and only if, it runs",
-            response.header("x-served-by").is_some() == (filters > 0),
-        ),
-    ]
-}
+const PATH: &str = "/shop/articles/trousers?page=2";
 
-pub(crate) const PATH: &str = "/shop/articles/trousers?page=2";
+/// [`PATH`] without the prefix that is stripped.
+pub(crate) const STRIPPED: &str = "/articles/trousers?page=2";
 
-/// The cookie of the `ab` filter in `scenarios/edge4.yaml`.
-const COOKIE: &str = "ab";
+/// The cookie of the experiment.
+pub(crate) const COOKIE: &str = "ab";
 
-/// What browsers send, give or take: fourteen lines with the cookie.
-const BROWSER: [(&str, &str); 13] = [
+/// What browsers send, give or take, without what differs from visitor to visitor.
+const BROWSER: [(&str, &str); 12] = [
     ("host", "shop.example"),
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"),
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
@@ -112,6 +78,4 @@ const BROWSER: [(&str, &str); 13] = [
     ("sec-fetch-site", "same-origin"),
     ("priority", "u=0, i"),
     ("x-internal-debug", "1"),
-    // The loopback is trusted, so this is the client: in Stockholm, in the demo's database.
-    ("x-forwarded-for", "192.0.2.7"),
 ];

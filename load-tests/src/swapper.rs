@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use edgeloom_testbed::{Client, Edge, Request, replace};
 use serde_json::Value;
 
-use super::Bench;
-use crate::request::{PATH, Visitor};
+use crate::ground::Bench;
+use crate::request::Visitor;
 
 /// A thread that swaps until it is told to finish.
 pub(crate) struct Swapper {
@@ -20,7 +20,7 @@ pub(crate) struct Swapper {
 }
 
 /// What was swapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Swapped {
     /// Configurations edited, and had read by POST /v1/reload.
     pub(crate) edits: u64,
@@ -49,30 +49,30 @@ struct Version {
 }
 
 impl Swapper {
-    pub(super) fn start(edge: &Edge, bench: &Bench, visitor: &Visitor) -> Result<Self> {
+    pub(crate) fn start(edge: &Edge, bench: &Bench, visitor: &Visitor, every: Duration) -> Result<Self> {
         let text = fs::read_to_string(edge.configuration())?;
         let other = text.replace(&mark(FOUND), &mark(OTHER));
         ensure!(text != other, "the configuration has no `{}` to edit", mark(FOUND));
-        let path = bench.folder.path().join("headers.wasm");
+        let path = bench.filters().join("headers.wasm");
         let module = fs::read(&path)?;
         let hands = Hands {
             edge: Client::try_to(edge.address())?,
             admin: Client::try_to(edge.admin())?,
-            request: visitor.request(PATH),
+            request: visitor.request(),
             configuration: edge.configuration().to_owned(),
             module: path,
             versions: [
                 Version { text: other, served_by: OTHER, module: with_custom_section(&module) },
                 Version { text, served_by: FOUND, module },
             ],
-            every: bench.swap_every,
+            every,
         };
         let (end, ended) = channel();
         let thread = std::thread::Builder::new().name("swapper".into()).spawn(move || hands.swap(&ended))?;
         Ok(Self { end, thread })
     }
 
-    pub(super) fn finish(self) -> Result<Swapped> {
+    pub(crate) fn finish(self) -> Result<Swapped> {
         // Where it has failed, it is not listening any more.
         let _ = self.end.send(());
         self.thread.join().unwrap_or_else(|_panic| bail!("the swapper panicked"))

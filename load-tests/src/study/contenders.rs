@@ -1,0 +1,62 @@
+//! The same job by everybody: what it costs, how much of it one core does, how long it takes.
+
+use anyhow::Result;
+
+use super::{Entry, Run, Study};
+use crate::contender::Contender;
+use crate::measure::{Found, Manner, measure};
+use crate::oha::Pace;
+use crate::peer::{Job, Peer};
+use crate::request::Visitor;
+use crate::samples::Figure;
+
+/// Who proxies and does nothing else, as it comes: what ours is held against.
+pub(crate) const PINGORA: Contender = Contender::Peer(Peer::Pingora, Job::Bare);
+
+/// Who is asked where nobody is measured.
+pub(crate) const LOAD: &str = "load and origin";
+
+/// Ours, then every peer at everything that it can be measured doing.
+pub(crate) fn all() -> Vec<Contender> {
+    let peers = Peer::ALL.into_iter().flat_map(|peer| peer.jobs().iter().map(move |job| Contender::Peer(peer, *job)));
+    [Contender::EMPTY, Contender::FRESH, Contender::REUSE].into_iter().chain(peers).collect()
+}
+
+/// Those that do the whole job.
+pub(crate) fn at_work() -> Vec<Contender> {
+    all().into_iter().filter(|contender| contender.duties().experiment).collect()
+}
+
+/// As fast as each can.
+pub(crate) fn cost(run: &mut Run<'_>, contenders: &[Contender]) -> Result<()> {
+    let entries: Vec<_> = contenders.iter().copied().map(Entry::of).collect();
+    let bench = run.bench;
+    run.rounds(Study::Contenders, &entries, |entry, round| {
+        measure(bench, &entry.contender, Manner::CLOSED, round)
+    })
+}
+
+/// At a rate that each can keep.
+pub(crate) fn latency(run: &mut Run<'_>, rate: u32) -> Result<()> {
+    let bare = [Contender::EMPTY, PINGORA];
+    let entries: Vec<_> = bare.into_iter().chain(at_work()).map(Entry::of).collect();
+    let bench = run.bench;
+    let manner = Manner { pace: Pace::Fixed(rate), ..Manner::CLOSED };
+    run.rounds(Study::Latency, &entries, |entry, round| measure(bench, &entry.contender, manner, round))
+}
+
+/// The origin itself is asked: nobody can be measured to be faster than that.
+pub(crate) fn ceiling(run: &mut Run<'_>) -> Result<()> {
+    let bench = run.bench;
+    for round in 1..=bench.extent.rounds {
+        eprintln!("{:?}, round {round} of {}", Study::Ceiling, bench.extent.rounds);
+        let places = bench.atlas().draw(round.into(), bench.visitors())?;
+        let visitors: Vec<_> = places.into_iter().map(Visitor::new).collect();
+        let (_, origin) = bench.origins();
+        let seen = bench.oha.ask(origin.address(), &visitors, Pace::Closed, bench.span())?;
+        anyhow::ensure!(seen.errors.is_empty(), "the origin errs: {:?}", seen.errors);
+        let figures = [(Figure::PerSecond, seen.per_second)].into();
+        run.add(Study::Ceiling, LOAD, round, Found { figures, errors: seen.errors });
+    }
+    Ok(())
+}
