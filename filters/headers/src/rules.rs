@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use edgeloom_sdk::settings::{OneOrMany, Ordered};
-use edgeloom_sdk::when::ValuePattern;
+use edgeloom_sdk::when::{PatternError, ValuePattern};
 use edgeloom_sdk::{Edits, HeaderName, Request, Response, Settings};
 
 use crate::slot::Slots;
@@ -15,7 +15,7 @@ use crate::template::{Named, Template};
 #[settings(from = Written)]
 pub(crate) struct Rules {
     remove: Vec<HeaderName>,
-    remove_like: Vec<ValuePattern>,
+    remove_like: Vec<NamePattern>,
     rename: Vec<(HeaderName, HeaderName)>,
     pub(crate) set: Lines,
     /// Set where they are missing.
@@ -42,10 +42,8 @@ impl Rules {
         for name in &self.remove {
             edits.remove(name);
         }
-        if !self.remove_like.is_empty() {
-            for (name, _) in present.all().iter().filter(|(name, _)| self.is_unlike(name)) {
-                edits.remove(name);
-            }
+        for pattern in &self.remove_like {
+            edits.remove_like(&pattern.written);
         }
         for (old, new) in &self.rename {
             for (index, value) in present.values(old).take(RENAMED_MAX).enumerate() {
@@ -117,7 +115,7 @@ impl Rules {
 
     /// Whether a wildcard takes it away. What the proxy keeps to itself stays.
     fn is_unlike(&self, name: &HeaderName) -> bool {
-        self.remove_like.iter().any(|pattern| pattern.matches(Some(name.as_bytes()))) && !name.is_reserved()
+        self.remove_like.iter().any(|pattern| pattern.matches(name)) && !name.is_reserved()
     }
 }
 
@@ -218,12 +216,34 @@ struct Written {
 
 type WrittenLines = Ordered<Editable, OneOrMany<Named>>;
 
+/// Names that are like a text with `*`, in lower case.
+#[derive(Debug)]
+struct NamePattern {
+    written: Box<str>,
+    pattern: ValuePattern,
+}
+
+impl NamePattern {
+    fn new(written: &str) -> Result<Self, String> {
+        let written = written.to_ascii_lowercase();
+        for piece in written.split('*').filter(|piece| !piece.is_empty()) {
+            HeaderName::new(piece).map_err(|illegal| illegal.to_string())?;
+        }
+        let pattern = written.parse().map_err(|error: PatternError| error.to_string())?;
+        Ok(Self { written: written.into(), pattern })
+    }
+
+    fn matches(&self, name: &HeaderName) -> bool {
+        self.pattern.matches(Some(name.as_bytes()))
+    }
+}
+
 /// A header, or all that are like a pattern.
 #[derive(Settings)]
 #[settings(from = String)]
 enum Removal {
     One(HeaderName),
-    Like(ValuePattern),
+    Like(NamePattern),
 }
 
 impl TryFrom<String> for Removal {
@@ -231,9 +251,7 @@ impl TryFrom<String> for Removal {
 
     fn try_from(written: String) -> Result<Self, String> {
         if written.contains('*') {
-            return ValuePattern::try_from(written.to_ascii_lowercase())
-                .map(Self::Like)
-                .map_err(|error| error.to_string());
+            return NamePattern::new(&written).map(Self::Like);
         }
         let name = HeaderName::new(written).map_err(|illegal| illegal.to_string())?;
         Editable::try_from(name).map(|Editable(name)| Self::One(name)).map_err(str::to_owned)

@@ -35,6 +35,8 @@ pub enum Edit<'a> {
     Set(&'a str, &'a [u8]),
     Add(&'a str, &'a [u8]),
     Remove(&'a str),
+    /// Those whose names are like this; each `*` stands for any text, also none. Reserved ones stay.
+    RemoveLike(&'a str),
 }
 
 /// The head of a request.

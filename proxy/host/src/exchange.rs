@@ -246,12 +246,16 @@ fn lines(headers: &Headers) -> Vec<contract::Header> {
 fn apply(headers: &mut Headers, facts: &mut Facts, edits: &[contract::Edit]) -> Answered {
     let new_facts = edits.iter().filter_map(|edit| match edit {
         contract::Edit::Fact((name, value)) => Some((&**name, &**value)),
-        contract::Edit::Set(_) | contract::Edit::Add(_) | contract::Edit::Remove(_) => None,
+        contract::Edit::Set(_)
+        | contract::Edit::Add(_)
+        | contract::Edit::Remove(_)
+        | contract::Edit::RemoveLike(_) => None,
     });
     let lines = edits.iter().filter_map(|edit| match edit {
         contract::Edit::Set(line) => Some(Edit::Set(&line.name, &line.value)),
         contract::Edit::Add(line) => Some(Edit::Add(&line.name, &line.value)),
         contract::Edit::Remove(name) => Some(Edit::Remove(name)),
+        contract::Edit::RemoveLike(pattern) => Some(Edit::RemoveLike(pattern)),
         contract::Edit::Fact(_) => None,
     });
     Ok(facts.apply(new_facts, || headers.apply(lines))?)

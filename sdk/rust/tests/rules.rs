@@ -33,6 +33,26 @@ fn the_same_headers_are_reserved() {
 }
 
 #[test]
+fn the_same_names_are_like_a_pattern() {
+    let names = ["x-a", "x-b", "x-a-b", "accept", "host", "x-forwarded-for"];
+    for pattern in ["x-*", "*", "*-b", "x*a*b", "X-A", "x-a", "", "x y*", "x-\u{e9}*", "**", "a*b*c"] {
+        let mut headers = Headers::default();
+        let mut response = Response::new(200);
+        for name in names {
+            headers.map_mut().append(name, "v".parse().unwrap());
+            response = response.with_header(name, "v");
+        }
+        let proxy = outcome(headers.edit(&Edit::RemoveLike(pattern)));
+        assert_eq!(response.try_apply(Edits::new().remove_like(pattern)), proxy, "{pattern}");
+        let mut left: Vec<_> = response.headers().into_iter().map(|(name, _)| name.to_string()).collect();
+        let mut expected: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
+        left.sort();
+        expected.sort();
+        assert_eq!(left, expected, "{pattern}");
+    }
+}
+
+#[test]
 fn the_same_values_are_legal() {
     let name = HeaderName::new("x-a").unwrap();
     let mut values: Vec<Vec<u8>> = (0..=255).map(|byte| vec![b'a', byte, b'z']).collect();

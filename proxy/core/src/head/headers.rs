@@ -22,10 +22,11 @@ struct Undo {
 }
 
 /// An edit whose name and value are known to be legal.
-enum Checked {
+enum Checked<'a> {
     Set(HeaderName, HeaderValue),
     Add(HeaderName, HeaderValue),
     Remove(HeaderName),
+    RemoveLike(&'a str),
 }
 
 impl Headers {
@@ -92,7 +93,7 @@ impl Headers {
         self.unwind(0);
     }
 
-    fn make(&mut self, edit: Checked) -> Result<(), Refusal> {
+    fn make(&mut self, edit: Checked<'_>) -> Result<(), Refusal> {
         // The journal keeps old values alive: without this, a guest that sets one long
         // header again and again until its deadline would fill the memory of the proxy.
         if self.journal.len() >= EDITS_MAX {
@@ -112,14 +113,25 @@ impl Headers {
                 self.map.append(name.clone(), value);
                 self.journal.push(Undo { name, values });
             }
-            Checked::Remove(name) => {
-                if self.map.contains_key(&name) {
-                    let before = self.size_of(&name);
-                    self.reserve(0, before)?;
-                    let values = self.take(&name);
-                    self.journal.push(Undo { name, values });
+            Checked::Remove(name) => self.remove(name)?,
+            Checked::RemoveLike(pattern) => {
+                let is_meant = |name: &&HeaderName| is_like(name.as_str(), pattern) && !is_reserved(name.as_str());
+                let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
+                if self.journal.len() + meant.len() > EDITS_MAX {
+                    return Err(Refusal::TooLarge);
                 }
+                meant.into_iter().try_for_each(|name| self.remove(name))?;
             }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, name: HeaderName) -> Result<(), Refusal> {
+        if self.map.contains_key(&name) {
+            let before = self.size_of(&name);
+            self.reserve(0, before)?;
+            let values = self.take(&name);
+            self.journal.push(Undo { name, values });
         }
         Ok(())
     }
@@ -170,11 +182,12 @@ fn line(name: &HeaderName, value: &HeaderValue) -> usize {
     name.as_str().len() + value.len()
 }
 
-fn check(edit: &Edit<'_>) -> Result<Checked, Refusal> {
+fn check<'a>(edit: &Edit<'a>) -> Result<Checked<'a>, Refusal> {
     match *edit {
         Edit::Set(name, value) => Ok(Checked::Set(header_name(name)?, header_value(value)?)),
         Edit::Add(name, value) => Ok(Checked::Add(header_name(name)?, header_value(value)?)),
         Edit::Remove(name) => Ok(Checked::Remove(header_name(name)?)),
+        Edit::RemoveLike(pattern) => name_pattern(pattern).map(Checked::RemoveLike),
     }
 }
 
@@ -186,6 +199,37 @@ fn check(edit: &Edit<'_>) -> Result<Checked, Refusal> {
 pub fn header_name(name: &str) -> Result<HeaderName, Refusal> {
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_illegal| Refusal::Malformed)?;
     if is_reserved(name.as_str()) { Err(Refusal::Reserved) } else { Ok(name) }
+}
+
+/// A pattern that a header's name can be like: legal in a name, but for its `*`.
+fn name_pattern(pattern: &str) -> Result<&str, Refusal> {
+    let mut pieces = pattern.split('*').filter(|piece| !piece.is_empty());
+    match pieces.find(|piece| HeaderName::from_bytes(piece.as_bytes()).is_err()) {
+        None if !pattern.is_empty() => Ok(pattern),
+        Some(_) | None => Err(Refusal::Malformed),
+    }
+}
+
+/// Each piece is taken where it is first found: with `*` as the only wildcard nothing is missed by it.
+fn is_like(name: &str, pattern: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return name.eq_ignore_ascii_case(pattern) };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some((begin, inner)) = name.split_at_checked(first.len()) else { return false };
+    let Some((mut inner, end)) = inner.len().checked_sub(last.len()).and_then(|at| inner.split_at_checked(at))
+    else {
+        return false;
+    };
+    if !begin.eq_ignore_ascii_case(first) || !end.eq_ignore_ascii_case(last) {
+        return false;
+    }
+    for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
+        let mut windows = inner.as_bytes().windows(piece.len());
+        let Some(at) = windows.position(|window| window.eq_ignore_ascii_case(piece.as_bytes())) else {
+            return false;
+        };
+        inner = inner.get(at + piece.len()..).unwrap_or_default();
+    }
+    true
 }
 
 fn header_value(value: &[u8]) -> Result<HeaderValue, Refusal> {

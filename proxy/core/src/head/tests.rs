@@ -113,16 +113,39 @@ fn a_status_is_final_and_keeps_the_body() {
     assert_eq!(head.status, StatusCode::OK);
 }
 
+#[test]
+fn names_are_removed_by_what_they_are_like() {
+    let left = |pattern: &str| {
+        let names = ["host", "x-internal-debug", "x-internal", "x-a-b-c", "accept"];
+        let mut headers =
+            Headers::new(names.into_iter().map(|name| (name.parse().unwrap(), "v".parse().unwrap())).collect());
+        headers.edit(&Edit::RemoveLike(pattern)).unwrap();
+        let mut left: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
+        left.sort();
+        left.join(" ")
+    };
+    assert_eq!(left("x-internal-*"), "accept host x-a-b-c x-internal");
+    assert_eq!(left("X-*"), "accept host");
+    assert_eq!(left("*-b*"), "accept host x-internal x-internal-debug");
+    assert_eq!(left("x*a*c"), "accept host x-internal x-internal-debug");
+    assert_eq!(left("*"), "host", "what the proxy keeps to itself stays");
+    assert_eq!(left("accept"), "host x-a-b-c x-internal x-internal-debug");
+    assert_eq!(left("x-internal-debug*debug"), "accept host x-a-b-c x-internal x-internal-debug");
+    assert_eq!(Headers::default().edit(&Edit::RemoveLike("")), Err(Refusal::Malformed));
+    assert_eq!(Headers::default().edit(&Edit::RemoveLike("x y*")), Err(Refusal::Malformed));
+}
+
 fn any_edit() -> impl Strategy<Value = (u8, String, Vec<u8>)> {
-    let name = prop_oneof!["[a-c]", "cookie|accept", "host", "x y"];
-    (0..3u8, name, (0..6000usize).prop_map(|length| vec![b'x'; length]))
+    let name = prop_oneof!["[a-c]", "cookie|accept", "host", "x y", "[a-c]\\*", "\\*"];
+    (0..4u8, name, (0..6000usize).prop_map(|length| vec![b'x'; length]))
 }
 
 fn as_edit((kind, name, value): &(u8, String, Vec<u8>)) -> Edit<'_> {
     match kind {
         0 => Edit::Set(name, value),
         1 => Edit::Add(name, value),
-        _ => Edit::Remove(name),
+        2 => Edit::Remove(name),
+        _ => Edit::RemoveLike(name),
     }
 }
 

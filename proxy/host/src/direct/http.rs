@@ -222,7 +222,8 @@ impl<'m> Change<'m> {
             0 => Ok(Self::Line(Edit::Set(name, memory.list(after(at, 12))?))),
             1 => Ok(Self::Line(Edit::Add(name, memory.list(after(at, 12))?))),
             2 => Ok(Self::Line(Edit::Remove(name))),
-            3 => Ok(Self::Fact(name, memory.string(after(at, 12))?)),
+            3 => Ok(Self::Line(Edit::RemoveLike(name))),
+            4 => Ok(Self::Fact(name, memory.string(after(at, 12))?)),
             _ => Err(Lie::NoSuchCase),
         }
     }

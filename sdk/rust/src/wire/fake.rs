@@ -204,6 +204,11 @@ impl Head {
                 self.headers.retain(|(known, _)| *known != name);
                 Ok(())
             }
+            Edit::RemoveLike(pattern) => {
+                let meant = rules::name_pattern(pattern)?;
+                self.headers.retain(|(known, _)| known.is_reserved() || !meant.matches(Some(known.as_bytes())));
+                Ok(())
+            }
             Edit::Fact(name, value) => self.leave(name, value),
         }
     }

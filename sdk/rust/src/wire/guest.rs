@@ -238,6 +238,7 @@ fn borrow<'e>(edit: &'e Edit<'_>) -> http::Edit<'e> {
         Edit::Set(name, value) => http::Edit::Set(http::HeaderParam { name, value }),
         Edit::Add(name, value) => http::Edit::Add(http::HeaderParam { name, value }),
         Edit::Remove(name) => http::Edit::Remove(name),
+        Edit::RemoveLike(pattern) => http::Edit::RemoveLike(pattern),
         Edit::Fact(name, value) => http::Edit::Fact((name, value)),
     }
 }

@@ -1,6 +1,7 @@
 //! What the proxy refuses. Stated again here so that a filter depends on nothing but this crate; a
 //! test holds these rules against the proxy's own.
 
+use crate::when::ValuePattern;
 use crate::{HeaderName, Refusal};
 
 pub(super) const EDITS_MAX: usize = 256;
@@ -26,6 +27,19 @@ pub(super) fn header(name: &str, value: &[u8]) -> Result<HeaderName, Refusal> {
     // RFC 9110 section 5.5: visible characters, blanks, and what is not ASCII.
     let legal = value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
     if legal { Ok(name) } else { Err(Refusal::Malformed) }
+}
+
+/// A pattern that names can be like: legal in a name, but for its `*`.
+pub(super) fn name_pattern(pattern: &str) -> Result<ValuePattern, Refusal> {
+    let legal = |piece: &str| piece.is_empty() || HeaderName::new(piece).is_ok();
+    if pattern.is_empty() || !pattern.split('*').all(legal) {
+        return Err(Refusal::Malformed);
+    }
+    let pattern = pattern.to_ascii_lowercase();
+    Ok(match pattern.split('*').map(Box::from).collect::<Box<[Box<str>]>>() {
+        pieces if pieces.len() == 1 => ValuePattern::Exact(pattern.into()),
+        pieces => ValuePattern::Like(pieces),
+    })
 }
 
 /// A head may always shrink; it may grow up to the limits.
