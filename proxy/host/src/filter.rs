@@ -151,7 +151,7 @@ impl Filter {
     }
 
     /// An instance that waits, as warm or as fresh as the operator wants them, or else a new one.
-    fn instance(&self) -> Result<Instance, Fault> {
+    fn instance(&self) -> Result<Box<Instance>, Fault> {
         let waiting = match (self.instances, self.terms.direct()) {
             (Instances::Reuse(_), _) => self.warm.take(),
             (Instances::Fresh, Some((direct, frozen))) => {
@@ -171,12 +171,12 @@ impl Filter {
                 instance.renew();
                 Ok(instance)
             }
-            None => Instance::fresh(self),
+            None => Instance::fresh(self).map(Box::new),
         }
     }
 
     /// Keeps the instance for another call, unless this one ended it.
-    fn put_back(&self, mut instance: Instance, fault: Option<&Fault>) {
+    fn put_back(&self, mut instance: Box<Instance>, fault: Option<&Fault>) {
         // An error that the guest returned is the only fault that leaves its instance whole.
         let is_whole = matches!(fault, None | Some(Fault::Returned(_)));
         match (self.instances, self.terms.direct()) {

@@ -21,7 +21,7 @@ pub(crate) struct Pool {
 /// Aligned so that no two of them lie in lines that processors fetch together.
 #[repr(align(128))]
 #[derive(Default)]
-struct Shard(Mutex<Vec<Instance>>);
+struct Shard(Mutex<Vec<Box<Instance>>>);
 
 /// Instances that wait hold places of Wasmtime's pool that new ones need: this many may, of all filters together.
 #[derive(Debug)]
@@ -49,15 +49,15 @@ impl Pool {
     }
 
     /// Any instance that waits.
-    pub(crate) fn take(&self) -> Option<Instance> {
+    pub(crate) fn take(&self) -> Option<Box<Instance>> {
         self.shard()?.pop()
     }
 
     /// The instance that is wanted, if it waits; else another one, if there are enough that a new one is
     /// not worth making.
-    pub(crate) fn take_the(&self, wanted: impl Fn(&Instance) -> bool) -> Option<Instance> {
+    pub(crate) fn take_the(&self, wanted: impl Fn(&Instance) -> bool) -> Option<Box<Instance>> {
         let mut waiting = self.shard()?;
-        if let Some(position) = waiting.iter().rposition(wanted) {
+        if let Some(position) = waiting.iter().rposition(|instance| wanted(instance)) {
             return Some(waiting.swap_remove(position));
         }
         let enough = waiting.len() >= VARIETY || self.is_full();
@@ -66,7 +66,7 @@ impl Pool {
     }
 
     /// Keeps the instance for another call, if it belongs here or there is room.
-    pub(crate) fn put_back(&self, mut instance: Instance) {
+    pub(crate) fn put_back(&self, mut instance: Box<Instance>) {
         if !instance.kept && !self.has_room() {
             return;
         }
@@ -78,7 +78,7 @@ impl Pool {
     }
 
     /// Ends an instance that was taken from here.
-    pub(crate) fn end(&self, instance: Instance) {
+    pub(crate) fn end(&self, instance: Box<Instance>) {
         self.give_up(usize::from(instance.kept));
         drop(instance);
     }
@@ -122,7 +122,7 @@ impl Pool {
         self.slots.taken.fetch_sub(kept, Ordering::Relaxed);
     }
 
-    fn shard(&self) -> Option<MutexGuard<'_, Vec<Instance>>> {
+    fn shard(&self) -> Option<MutexGuard<'_, Vec<Box<Instance>>>> {
         let position = WORKER.with(|worker| *worker) % self.shards.len().max(1);
         self.shards.get(position).map(lock)
     }
@@ -134,7 +134,7 @@ impl Drop for Pool {
     }
 }
 
-fn lock(shard: &Shard) -> MutexGuard<'_, Vec<Instance>> {
+fn lock(shard: &Shard) -> MutexGuard<'_, Vec<Box<Instance>>> {
     shard.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

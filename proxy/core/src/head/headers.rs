@@ -1,5 +1,6 @@
 //! The header lines of a head, the edits to them, and the way back.
 
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Edit, Refusal};
@@ -14,11 +15,31 @@ pub struct Headers {
     journal: Vec<Undo>,
 }
 
-/// The values that a header had before an edit.
+/// How one header was before an edit.
 #[derive(Debug, Clone)]
 struct Undo {
     name: HeaderName,
-    values: Vec<HeaderValue>,
+    before: Before,
+}
+
+/// The values that a header had. Most have one: that needs no memory of its own.
+#[derive(Debug, Clone)]
+enum Before {
+    None,
+    One(HeaderValue),
+    Many(Vec<HeaderValue>),
+    /// Those it has now, but for the last.
+    AllButLast,
+}
+
+impl Before {
+    fn of(mut values: impl Iterator<Item = HeaderValue>) -> Self {
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(one), None) => Self::One(one),
+            (Some(first), Some(second)) => Self::Many([first, second].into_iter().chain(values).collect()),
+        }
+    }
 }
 
 /// An edit whose name and value are known to be legal.
@@ -68,16 +89,10 @@ impl Headers {
     ///
     /// The first refusal.
     pub fn apply<'a>(&mut self, edits: impl IntoIterator<Item = Edit<'a>>) -> Result<(), Refusal> {
-        let mut checked = Vec::new();
-        for edit in edits {
-            if checked.len() == EDITS_MAX {
-                return Err(Refusal::TooLarge);
-            }
-            checked.push(check(&edit)?);
-        }
         let mark = self.journal.len();
-        for edit in checked {
-            if let Err(refusal) = self.make(edit) {
+        for (position, edit) in edits.into_iter().enumerate() {
+            let made = if position == EDITS_MAX { Err(Refusal::TooLarge) } else { self.edit(&edit) };
+            if let Err(refusal) = made {
                 self.unwind(mark);
                 return Err(refusal);
             }
@@ -100,51 +115,70 @@ impl Headers {
             return Err(Refusal::TooLarge);
         }
         match edit {
-            Checked::Set(name, value) => {
-                let before = self.size_of(&name);
-                self.reserve(line(&name, &value), before)?;
-                let values = self.take(&name);
-                self.map.insert(name.clone(), value);
-                self.journal.push(Undo { name, values });
-            }
+            Checked::Set(name, value) => self.set(name, value),
             Checked::Add(name, value) => {
-                self.reserve(line(&name, &value), 0)?;
-                let values = self.map.get_all(&name).iter().cloned().collect();
-                self.map.append(name.clone(), value);
-                self.journal.push(Undo { name, values });
+                self.reserve(line(&name, &value))?;
+                let before = if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
+                self.journal.push(Undo { name, before });
+                Ok(())
             }
-            Checked::Remove(name) => self.remove(name)?,
+            Checked::Remove(name) => self.remove(name),
             Checked::RemoveLike(pattern) => {
                 let is_meant = |name: &&HeaderName| is_like(name.as_str(), pattern) && !is_reserved(name.as_str());
                 let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
                 if self.journal.len() + meant.len() > EDITS_MAX {
                     return Err(Refusal::TooLarge);
                 }
-                meant.into_iter().try_for_each(|name| self.remove(name))?;
+                meant.into_iter().try_for_each(|name| self.remove(name))
             }
         }
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+        let bytes = self.bytes();
+        let lines = self.map.len();
+        let added = line(&name, &value);
+        let undo = match self.map.entry(name) {
+            Entry::Occupied(mut entry) => {
+                let removed = entry.iter().map(|old| line(entry.key(), old)).sum();
+                self.bytes = Some(next(bytes, added, removed, lines)?);
+                let name = entry.key().clone();
+                // Not by `insert_mult`, which panics where there were three values (http 1.5.0).
+                let before = if entry.iter().nth(1).is_none() {
+                    Before::One(entry.insert(value))
+                } else {
+                    let before = Before::of(entry.iter().cloned());
+                    entry.insert(value);
+                    before
+                };
+                Undo { name, before }
+            }
+            Entry::Vacant(entry) => {
+                self.bytes = Some(next(bytes, added, 0, lines)?);
+                let name = entry.key().clone();
+                entry.insert(value);
+                Undo { name, before: Before::None }
+            }
+        };
+        self.journal.push(undo);
         Ok(())
     }
 
     fn remove(&mut self, name: HeaderName) -> Result<(), Refusal> {
-        if self.map.contains_key(&name) {
-            let before = self.size_of(&name);
-            self.reserve(0, before)?;
-            let values = self.take(&name);
-            self.journal.push(Undo { name, values });
+        let bytes = self.bytes();
+        if let Entry::Occupied(entry) = self.map.entry(name) {
+            let removed = entry.iter().map(|old| line(entry.key(), old)).sum();
+            self.bytes = Some(bytes.saturating_sub(removed));
+            let (name, values) = entry.remove_entry_mult();
+            self.journal.push(Undo { name, before: Before::of(values) });
         }
         Ok(())
     }
 
-    /// Counts `added` bytes in and `removed` out.
-    fn reserve(&mut self, added: usize, removed: usize) -> Result<(), Refusal> {
+    /// Counts `added` bytes in.
+    fn reserve(&mut self, added: usize) -> Result<(), Refusal> {
         let bytes = self.bytes();
-        let next = bytes.saturating_sub(removed) + added;
-        let grows = added > removed;
-        if grows && (next > HEAD_BYTES_MAX || (removed == 0 && self.map.len() >= HEAD_LINES_MAX)) {
-            return Err(Refusal::TooLarge);
-        }
-        self.bytes = Some(next);
+        self.bytes = Some(next(bytes, added, 0, self.map.len())?);
         Ok(())
     }
 
@@ -153,29 +187,41 @@ impl Headers {
         *self.bytes.get_or_insert_with(|| map.iter().map(|(name, value)| line(name, value)).sum())
     }
 
-    fn size_of(&self, name: &HeaderName) -> usize {
-        self.map.get_all(name).iter().map(|value| line(name, value)).sum()
-    }
-
-    fn take(&mut self, name: &HeaderName) -> Vec<HeaderValue> {
-        match self.map.entry(name) {
-            http::header::Entry::Occupied(entry) => entry.remove_entry_mult().1.collect(),
-            http::header::Entry::Vacant(_) => Vec::new(),
-        }
-    }
-
     fn unwind(&mut self, mark: usize) {
         while self.journal.len() > mark {
-            let Some(Undo { name, values }) = self.journal.pop() else {
+            let Some(Undo { name, before }) = self.journal.pop() else {
                 return;
             };
-            self.map.remove(&name);
+            let now = match self.map.entry(name.clone()) {
+                Entry::Occupied(entry) => entry.remove_entry_mult().1.collect(),
+                Entry::Vacant(_) => Vec::new(),
+            };
+            let values = match before {
+                Before::None => Vec::new(),
+                Before::One(value) => vec![value],
+                Before::Many(values) => values,
+                Before::AllButLast => {
+                    let mut values = now;
+                    values.pop();
+                    values
+                }
+            };
             for value in values {
                 self.map.append(name.clone(), value);
             }
             self.bytes = None;
         }
     }
+}
+
+/// The bytes of a head of so many lines, after an edit; a head may always shrink.
+fn next(bytes: usize, added: usize, removed: usize, lines: usize) -> Result<usize, Refusal> {
+    let next = bytes.saturating_sub(removed) + added;
+    let grows = added > removed;
+    if grows && (next > HEAD_BYTES_MAX || (removed == 0 && lines >= HEAD_LINES_MAX)) {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(next)
 }
 
 fn line(name: &HeaderName, value: &HeaderValue) -> usize {
