@@ -51,7 +51,8 @@ impl Atlas {
     /// What the database knows about an address.
     pub(crate) fn look_up(&self, address: Ipv4Addr) -> Result<Place> {
         let found = self.reader.lookup(address.into()).context("the geo database is damaged")?;
-        let record: Option<Record<'_>> = found.decode().context("the geo database is not in the flat layout")?;
+        let record: Option<Record<'_>> =
+            found.decode().context("the geo database is not in the flat layout")?;
         let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Place {
             address,
@@ -80,7 +81,10 @@ impl Atlas {
                 return Ok(place);
             }
         }
-        anyhow::bail!("the geo database has hardly a city in the {}", if northern { "north" } else { "south" })
+        anyhow::bail!(
+            "the geo database has hardly a city in the {}",
+            if northern { "north" } else { "south" }
+        )
     }
 }
 
@@ -93,7 +97,8 @@ impl Place {
     /// Of the internet, and told in headers as it is: who writes other letters how is not what is measured.
     fn is_usable(&self) -> bool {
         let plain = |text: &Option<String>| text.as_ref().is_some_and(|text| text.is_ascii());
-        let outside = !(self.address.is_private() || self.address.is_loopback() || self.address.is_link_local());
+        let outside =
+            !(self.address.is_private() || self.address.is_loopback() || self.address.is_link_local());
         outside && plain(&self.country) && plain(&self.city)
     }
 }

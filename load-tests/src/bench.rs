@@ -71,8 +71,10 @@ impl Arguments {
         }
         ensure!(!run.samples.is_empty(), "nothing was measured");
         let conditions = Conditions::of(&bench, self.rate, self.swap_every);
-        let report = Report::new(Machine::look(), conditions, run.samples, run.left_out);
-        report.write(&self.report).with_context(|| format!("no report could be written to {}", self.report.display()))?;
+        let report = Report::new(Machine::look(bench.cores().count()), conditions, run.samples, run.left_out);
+        report
+            .write(&self.report)
+            .with_context(|| format!("no report could be written to {}", self.report.display()))?;
         report.print()?;
         let all_met = report.bounds().iter().all(|bound| bound.verdict() == Verdict::Met);
         Ok(all_met || !self.strict)

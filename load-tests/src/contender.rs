@@ -38,7 +38,9 @@ pub(crate) struct Live {
 enum Process {
     Edge(Box<Edge>),
     /// Ends when it is dropped.
-    Peer { _running: Running },
+    Peer {
+        _running: Running,
+    },
 }
 
 impl Contender {

@@ -14,11 +14,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look() -> Self {
+    /// `cores` are those that we may use.
+    pub(crate) fn look(cores: usize) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         Self {
             processor: model(&read("/proc/cpuinfo")).unwrap_or("unknown processor").to_owned(),
-            cores: std::thread::available_parallelism().map_or(1, Into::into),
+            cores,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
     }

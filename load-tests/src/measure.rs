@@ -21,33 +21,32 @@ pub(crate) struct Found {
 
 /// How it is measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct How {
     pub(crate) pace: Pace,
     pub(crate) seat: Seat,
     /// Time between two swaps, if there are any.
     pub(crate) swap_every: Option<Duration>,
 }
 
-impl Manner {
+impl How {
     /// As fast as it can, alone on its core.
     pub(crate) const CLOSED: Self = Self { pace: Pace::Closed, seat: Seat::Alone, swap_every: None };
 }
 
 /// Has it asked by the visitors of this round, who are the same for every contender.
-pub(crate) fn measure(bench: &Bench, contender: &Contender, manner: Manner, round: u32) -> Result<Found> {
+pub(crate) fn measure(bench: &Bench, contender: &Contender, how: How, round: u32) -> Result<Found> {
     let (north, south) = bench.origins();
-    let live =
-        contender.start_at(manner.seat, bench, north.address(), south.address(), bench.database())?;
+    let live = contender.start_at(how.seat, bench, north.address(), south.address(), bench.database())?;
     let visitors = live.welcome(bench.atlas().draw(round.into(), bench.visitors())?)?;
     let ask = |span| {
-        let ask = || bench.oha.ask(live.address(), &visitors, manner.pace, span);
+        let ask = || bench.oha.ask(live.address(), &visitors, how.pace, span);
         // Load is where it always is, unless the contender is there too.
-        if manner.seat == Seat::Everywhere { bench.cores().on(manner.seat, ask)? } else { ask() }
+        if how.seat == Seat::Everywhere { bench.cores().on(how.seat, ask)? } else { ask() }
     };
     ask(WARM_UP)?;
     let first = visitors.first().context("nobody asks")?;
-    let edge = live.edge().filter(|_| manner.swap_every.is_some());
-    let swaps = edge.zip(manner.swap_every).map(|(edge, every)| Swapper::start(edge, bench, first, every));
+    let edge = live.edge().filter(|_| how.swap_every.is_some());
+    let swaps = edge.zip(how.swap_every).map(|(edge, every)| Swapper::start(edge, bench, first, every));
     let swaps = swaps.transpose()?;
     let before = live.tree.cpu()?;
     let seen = ask(bench.span())?;

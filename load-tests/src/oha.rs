@@ -72,7 +72,8 @@ impl Oha {
         span: Duration,
     ) -> Result<Seen> {
         let count = u32::try_from(visitors.len()).unwrap_or(u32::MAX).max(1);
-        let share = Share { connections: (self.connections / count).max(1), pace: pace.shared_by(count), span };
+        let share =
+            Share { connections: (self.connections / count).max(1), pace: pace.shared_by(count), span };
         let running =
             visitors.iter().map(|visitor| self.start(address, visitor, share)).collect::<Result<Vec<_>>>()?;
         // Whoever ends first waits at its output, having measured all it had to.

@@ -125,31 +125,57 @@ impl Duties {
     /// What must be true of each exchange of a visitor, as sentences for when it is not.
     fn of_every(&self, place: &Place, exchange: &Exchange) -> Vec<Rule> {
         let Exchange { echo, response } = exchange;
-        let known = |text: &Option<String>, told: bool| if told { text.clone() } else { None };
         let says = |name: &str, value: &str| response.header(name).is_some_and(|said| said.contains(value));
         let north = self.route && place.is_northern();
         let client = place.address.to_string();
         let is_ours = |name: &str| echo.header(name).is_some();
         let mut rules = vec![
-            ("the path's prefix is stripped by who routes, and only then", echo.path.starts_with(STRIPPED) == self.route),
-            ("Scandinavians go north, all others south", response.header("x-origin") == Some(if north { "north" } else { "south" })),
-            ("the variant is told by who experiments, and only then", exchange.variant().is_some() == self.experiment),
+            (
+                "the path's prefix is stripped by who routes, and only then",
+                echo.path.starts_with(STRIPPED) == self.route,
+            ),
+            (
+                "Scandinavians go north, all others south",
+                response.header("x-origin") == Some(if north { "north" } else { "south" }),
+            ),
+            (
+                "the variant is told by who experiments, and only then",
+                exchange.variant().is_some() == self.experiment,
+            ),
             ("the request is marked by who edits headers, and only then", is_ours("x-edge") == self.headers),
-            ("the client is told by who edits headers, and only then", (echo.header("x-client") == Some(&*client)) == self.headers),
-            ("what is internal is removed by who edits headers, and only then", is_ours("x-internal-debug") != self.headers),
-            ("the response is marked by who edits headers, and only then", response.header("x-served-by").is_some() == self.headers),
-            ("the origin's software is told unless headers are edited", !(self.headers && says("server", SERVER))),
-            ("what powers the origin is removed by who edits headers, and only then", says("x-powered-by", POWERED_BY) != self.headers),
-            ("each small filter makes its mark", (0..self.marks).all(|link| echo.header(&mark(link)).is_some())),
+            (
+                "the client is told by who edits headers, and only then",
+                (echo.header("x-client") == Some(&*client)) == self.headers,
+            ),
+            (
+                "what is internal is removed by who edits headers, and only then",
+                is_ours("x-internal-debug") != self.headers,
+            ),
+            (
+                "the response is marked by who edits headers, and only then",
+                response.header("x-served-by").is_some() == self.headers,
+            ),
+            (
+                "the origin's software is told unless headers are edited",
+                !(self.headers && says("server", SERVER)),
+            ),
+            (
+                "what powers the origin is removed by who edits headers, and only then",
+                says("x-powered-by", POWERED_BY) != self.headers,
+            ),
+            (
+                "each small filter makes its mark",
+                (0..self.marks).all(|link| echo.header(&mark(link)).is_some()),
+            ),
             ("and there are no more of them", echo.header(&mark(self.marks)).is_none()),
         ];
         if self.country {
             let told = echo.header("x-geo-country").map(str::to_owned);
-            rules.push(("the country is told as the database has it", told == known(&place.country, true)));
+            rules.push(("the country is told as the database has it", told == place.country));
         }
         if self.city {
             let told = echo.header("x-geo-city").map(str::to_owned);
-            rules.push(("the city is told as the database has it", told == known(&place.city, true)));
+            rules.push(("the city is told as the database has it", told == place.city));
         }
         rules
     }
@@ -177,3 +203,42 @@ const SEED: u64 = 0;
 
 /// Of a network that is nobody's in particular.
 const NOWHERE: Ipv4Addr = Ipv4Addr::new(10, 1, 2, 3);
+
+#[cfg(test)]
+mod tests {
+    use edgeloom_testbed::geo;
+
+    use super::*;
+
+    fn refusal(duties: Duties) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("geo.mmdb");
+        geo::write(geo::Layout::Flat, &file).unwrap();
+        let stage = Stage::set().unwrap();
+        // An origin itself: as good as a proxy that changes nothing.
+        let client = Client::to(stage.south.address());
+        check(&client, duties, &Atlas::open(&file).unwrap()).err().map(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn who_changes_nothing_is_a_plain_proxy_and_nothing_else() {
+        assert_eq!(refusal(Duties::default()), None);
+        for (duties, expected) in [
+            (
+                Duties { country: true, ..Duties::default() },
+                "that the country is told as the database has it",
+            ),
+            (Duties { city: true, ..Duties::default() }, "that the city is told as the database has it"),
+            (Duties { experiment: true, ..Duties::default() }, "that the variant is told by who experiments"),
+            (Duties { route: true, ..Duties::default() }, "that the path's prefix is stripped by who routes"),
+            (
+                Duties { headers: true, ..Duties::default() },
+                "that the request is marked by who edits headers",
+            ),
+            (Duties { marks: 1, ..Duties::default() }, "that each small filter makes its mark"),
+        ] {
+            let refusal = refusal(duties).unwrap();
+            assert!(refusal.contains(expected), "{refusal}");
+        }
+    }
+}

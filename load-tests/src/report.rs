@@ -39,7 +39,6 @@ pub(crate) struct Conditions {
     connections: u32,
     rate: u32,
     swap_every_ms: u64,
-    cores: usize,
     /// Of the geo database.
     ranges: usize,
     /// Of the peers, as they say themselves.
@@ -56,7 +55,6 @@ impl Conditions {
             connections: bench.oha.connections(),
             rate,
             swap_every_ms,
-            cores: bench.cores().count(),
             ranges: bench.atlas().ranges(),
             // Whoever is not there is not measured either.
             versions: Peer::ALL.iter().filter_map(|peer| peer.version(bench.programs()).ok()).collect(),
@@ -153,12 +151,12 @@ mod tests {
             connections: 32,
             rate: 2000,
             swap_every_ms: 100,
-            cores: 2,
             ranges: 7,
             versions: vec!["Pingora 0.9.1".into()],
         };
         let names = [Contender::EMPTY, Contender::FRESH].map(|contender| contender.name());
-        let series: &[(&str, usize, &[f64])] = &[(&names[0], 0, &[40.0, 41.0, 42.0]), (&names[1], 0, &[99.0])];
+        let series: &[(&str, usize, &[f64])] =
+            &[(&names[0], 0, &[40.0, 41.0, 42.0]), (&names[1], 0, &[99.0])];
         let left_out = BTreeMap::from([("Somebody".to_owned(), "is not there".to_owned())]);
         Report::new(machine, conditions, samples(Study::Contenders, Figure::Cpu, series), left_out)
     }

@@ -43,7 +43,8 @@ impl Visitor {
 
     /// As bytes, for a connection of one's own.
     pub(crate) fn head(&self) -> String {
-        let lines: String = self.headers().iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines: String =
+            self.headers().iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         format!("GET {PATH} HTTP/1.1\r\n{lines}\r\n")
     }
 

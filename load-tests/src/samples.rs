@@ -60,7 +60,10 @@ impl Figure {
     ];
 
     pub(crate) fn of_percent(percent: f64) -> Option<Self> {
-        Self::PERCENTILES.into_iter().find(|(known, _)| (known - percent).abs() < 1e-6).map(|(_, figure)| figure)
+        Self::PERCENTILES
+            .into_iter()
+            .find(|(known, _)| (known - percent).abs() < 1e-6)
+            .map(|(_, figure)| figure)
     }
 }
 
@@ -95,8 +98,7 @@ impl Samples {
     /// Round by round, so that what slowed a whole round cancels out; the median of that.
     pub(crate) fn ratio(&self, study: Study, spot: Spot<'_>, to: Spot<'_>, figure: Figure) -> Option<f64> {
         let (own, other) = (self.rounds(study, spot, figure), self.rounds(study, to, figure));
-        let ratios: Vec<_> =
-            own.iter().filter_map(|(round, own)| Some(own / other.get(round)?)).collect();
+        let ratios: Vec<_> = own.iter().filter_map(|(round, own)| Some(own / other.get(round)?)).collect();
         (!ratios.is_empty()).then(|| median(ratios.into_iter()))
     }
 
@@ -112,7 +114,8 @@ impl Samples {
     /// The value of each round.
     pub(crate) fn rounds(&self, study: Study, spot: Spot<'_>, figure: Figure) -> BTreeMap<u32, f64> {
         let Spot(who, at) = spot;
-        let own = self.0.iter().filter(|sample| sample.study == study && sample.who == who && sample.at == at);
+        let own =
+            self.0.iter().filter(|sample| sample.study == study && sample.who == who && sample.at == at);
         own.filter_map(|sample| Some((sample.round, *sample.figures.get(&figure)?))).collect()
     }
 }

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::contender::Contender;
 use crate::ground::{Bench, Extent, Tools};
 use crate::machine::Machine;
-use crate::measure::{Manner, measure};
+use crate::measure::{How, measure};
 use crate::peer::Programs;
 use crate::samples::{Figure, Samples, Spot};
 use crate::setup::{Filters, Instances, Setup};
@@ -89,9 +89,10 @@ impl Arguments {
         let every = Duration::from_millis(self.swap_every);
         run.rounds(Study::Contenders, &entries, |entry, round| {
             let swap_every = (entry.who == Scenario::Swaps.title()).then_some(every);
-            measure(&bench, &entry.contender, Manner { swap_every, ..Manner::CLOSED }, round)
+            measure(&bench, &entry.contender, How { swap_every, ..How::CLOSED }, round)
         })?;
-        let text = format!("\n{}\n{}\n\n{}", Machine::look(), bench.oha.version(), table(&entries, &run.samples));
+        let machine = Machine::look(bench.cores().count());
+        let text = format!("\n{}\n{}\n\n{}", machine, bench.oha.version(), table(&entries, &run.samples));
         std::io::stdout().write_all(text.as_bytes())?;
         if let Some(path) = &self.json {
             let json = serde_json::to_string_pretty(&run.samples)? + "\n";
@@ -102,11 +103,14 @@ impl Arguments {
 }
 
 fn table(entries: &[Entry], samples: &Samples) -> String {
-    let mut text = "scenario               requests/s   CPU µs/request   × no filter   peak MiB   generations\n".to_owned();
+    let mut text =
+        "scenario               requests/s   CPU µs/request   × no filter   peak MiB   generations\n"
+            .to_owned();
     for entry in entries {
         let spot = Spot(&entry.who, 0);
         let empty = Spot(Scenario::Empty.title(), 0);
-        let shown = |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
+        let shown =
+            |value: Option<f64>, digits| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
         let median = |figure| samples.median(Study::Contenders, spot, figure);
         // Writing to a `String` does not fail.
         let _ = writeln!(

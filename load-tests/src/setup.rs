@@ -114,7 +114,9 @@ impl Setup {
         let filter = |link| {
             let settings = serde_json::json!({ "mark": mark(link), "burn": self.burn, "table": rows });
             // In the time that burning may take.
-            format!("  small{link}: {{ module: small, instances: fresh, deadline: 1s, settings: {settings} }}\n")
+            format!(
+                "  small{link}: {{ module: small, instances: fresh, deadline: 1s, settings: {settings} }}\n"
+            )
         };
         let filters: String = (0..self.small).map(filter).collect();
         let names: Vec<_> = (0..self.small).map(|link| format!("small{link}")).collect();
@@ -122,7 +124,9 @@ impl Setup {
         let text = with_section(text, "filters", &filters);
         match text.split_once("    filters: [") {
             Some((before, after)) => format!("{before}    filters: [{}, {after}", names.join(", ")),
-            None => text.replace("    to: south", &format!("    filters: [{}]\n    to: south", names.join(", "))),
+            None => {
+                text.replace("    to: south", &format!("    filters: [{}]\n    to: south", names.join(", ")))
+            }
         }
     }
 }
@@ -178,7 +182,8 @@ mod tests {
         assert_eq!(configuration.meant().clusters[0].endpoints[0].address.port(), 1002);
         assert_eq!(configuration.text().matches('x').filter(|x| !x.is_empty()).count() >> 10, 10);
         let four = self::configuration(Setup::of(Filters::Four, Instances::Fresh));
-        let ports: Vec<_> = four.meant().clusters.iter().map(|cluster| cluster.endpoints[0].address.port()).collect();
+        let ports: Vec<_> =
+            four.meant().clusters.iter().map(|cluster| cluster.endpoints[0].address.port()).collect();
         assert_eq!(ports, [1001, 1002]);
     }
 }

@@ -88,7 +88,10 @@ impl<'a> Run<'a> {
                 if self.left_out.contains_key(&title) {
                     continue;
                 }
-                eprintln!("{study:?}, round {round} of {}: {} ({})", self.bench.extent.rounds, entry.who, entry.at);
+                eprintln!(
+                    "{study:?}, round {round} of {}: {} ({})",
+                    self.bench.extent.rounds, entry.who, entry.at
+                );
                 let measured = measure(entry, round).with_context(|| format!("{title}, round {round}"));
                 if let Some(Found { figures, errors }) = self.or_left_out(entry, measured)? {
                     let Entry { who, at, .. } = entry.clone();

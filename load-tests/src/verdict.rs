@@ -141,7 +141,8 @@ fn each_further(samples: &Samples, who: &str) -> Option<f64> {
     let of = |who: &str, at| samples.rounds(Study::Filters, Spot(who, at), Figure::Cpu);
     let (short, long, bare) = (of(who, first), of(who, last), of(&PINGORA.name(), 0));
     let further = crate::measure::count((last - first).try_into().ok()?);
-    let each = long.iter().filter_map(|(round, long)| Some((long - short.get(round)?) / further / bare.get(round)?));
+    let each =
+        long.iter().filter_map(|(round, long)| Some((long - short.get(round)?) / further / bare.get(round)?));
     let each: Vec<_> = each.collect();
     (!each.is_empty()).then(|| median(each.into_iter()))
 }
@@ -207,7 +208,8 @@ mod tests {
         assert_eq!(measured(&[36.0, 45.0, 80.0]), (Some(0.9), Verdict::Met));
         assert_eq!(measured(&[40.0, 80.0, 40.0]), (Some(1.0), Verdict::Missed));
         assert_eq!(measured(&[]), (None, Verdict::NotMeasured));
-        let least = Bound { what: String::new(), measured: Some(1.8), limit: Limit::AtLeast(1.85), unit: "×" };
+        let least =
+            Bound { what: String::new(), measured: Some(1.8), limit: Limit::AtLeast(1.85), unit: "×" };
         assert_eq!(least.verdict(), Verdict::Missed);
     }
 
@@ -228,7 +230,8 @@ mod tests {
     #[test]
     fn a_connection_costs_what_many_cost_more_than_none() {
         let fresh = Contender::FRESH.name();
-        let series: &[(&str, usize, &[f64])] = &[(&fresh, 0, &[1e7]), (&fresh, 1000, &[1e7 + 1024.0 * 9000.0])];
+        let series: &[(&str, usize, &[f64])] =
+            &[(&fresh, 0, &[1e7]), (&fresh, 1000, &[1e7 + 1024.0 * 9000.0])];
         let bounds = bounds(&samples(Study::Connections, Figure::Memory, series));
         assert_eq!(find(&bounds, "an idle connection").measured, Some(9.0));
     }

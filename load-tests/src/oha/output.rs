@@ -62,7 +62,8 @@ pub(super) fn of_fixed(outputs: &[Vec<u8>], each: Pace, span: Duration) -> Resul
     for output in outputs {
         let before = seen.requests;
         for line in std::str::from_utf8(output).context("oha's lines are not text")?.lines().skip(1) {
-            let (seconds, status) = read(line).with_context(|| format!("oha's line `{line}` can not be read"))?;
+            let (seconds, status) =
+                read(line).with_context(|| format!("oha's line `{line}` can not be read"))?;
             seen.requests += 1;
             latencies.push(seconds * 1e3);
             if status != "200" {
@@ -77,7 +78,8 @@ pub(super) fn of_fixed(outputs: &[Vec<u8>], each: Pace, span: Duration) -> Resul
         }
     }
     latencies.sort_by(f64::total_cmp);
-    seen.percentiles = PERCENTS.iter().filter_map(|percent| Some((*percent, at(&latencies, *percent)?))).collect();
+    seen.percentiles =
+        PERCENTS.iter().filter_map(|percent| Some((*percent, at(&latencies, *percent)?))).collect();
     #[expect(clippy::cast_precision_loss, reason = "nobody asks 2^53 times")]
     let answered = latencies.len() as f64;
     seen.per_second = answered / span.as_secs_f64();
@@ -132,9 +134,12 @@ mod tests {
     #[test]
     fn percentiles_of_all_are_those_of_one_crowd() {
         let csv = |milliseconds: &mut dyn Iterator<Item = u32>, status: u32| {
-            let header = "request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n".to_owned();
+            let header =
+                "request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n".to_owned();
             milliseconds
-                .fold(header, |text, ms| text + &format!("0.1,0,0,0.001,{},1024,{status}\n", f64::from(ms) / 1e3))
+                .fold(header, |text, ms| {
+                    text + &format!("0.1,0,0,0.001,{},1024,{status}\n", f64::from(ms) / 1e3)
+                })
                 .into_bytes()
         };
         let outputs = [csv(&mut (1..=50), 200), csv(&mut (51..=100), 200)];

@@ -33,7 +33,11 @@ pub(super) fn bars(file: &Path, title: &str, unit: &str, bars: &[Bar]) -> Result
     let root = SVGBackend::new(file, size).into_drawing_area();
     let draw = || -> Result<(), Box<dyn std::error::Error + '_>> {
         root.fill(&WHITE)?;
-        root.draw_text(&format!("{title} ({unit})"), &text(TITLE, HPos::Left, VPos::Center), (MARGIN, TOP / 2))?;
+        root.draw_text(
+            &format!("{title} ({unit})"),
+            &text(TITLE, HPos::Left, VPos::Center),
+            (MARGIN, TOP / 2),
+        )?;
         let room = f64::from(BARS.end - BARS.start);
         for (row, bar) in (0..).zip(bars) {
             let middle = TOP + row * ROW + ROW / 2;
@@ -43,7 +47,11 @@ pub(super) fn bars(file: &Path, title: &str, unit: &str, bars: &[Bar]) -> Result
             let colour = if bar.is_ours { OURS } else { OTHERS };
             let corners = [(BARS.start, middle - ROW / 3), (end, middle + ROW / 3)];
             root.draw(&Rectangle::new(corners, colour.filled()))?;
-            root.draw_text(&super::number(bar.value), &text(TEXT, HPos::Left, VPos::Center), (end + GAP, middle))?;
+            root.draw_text(
+                &super::number(bar.value),
+                &text(TEXT, HPos::Left, VPos::Center),
+                (end + GAP, middle),
+            )?;
         }
         root.present()?;
         Ok(())
@@ -82,7 +90,8 @@ pub(super) fn lines(file: &Path, title: &str, (x, y): &(Axis, Axis), all: &[Line
             .label_style((FONT, TEXT))
             .draw()?;
         for (line, colour) in shown.iter().zip(COLOURS.iter().cycle()) {
-            let points: Vec<_> = line.points.iter().map(|(at, value)| (x.scaled(*at), y.scaled(*value))).collect();
+            let points: Vec<_> =
+                line.points.iter().map(|(at, value)| (x.scaled(*at), y.scaled(*value))).collect();
             chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
             chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
         }
@@ -144,7 +153,8 @@ impl Axis {
             numbered(steps(most))
         };
         let ends = |value: f64| self.scaled(value);
-        let range = if self.is_log { ends(least / 1.2)..ends(most * 1.2) } else { 0.0..most.max(1e-9) * 1.05 };
+        let range =
+            if self.is_log { ends(least / 1.2)..ends(most * 1.2) } else { 0.0..most.max(1e-9) * 1.05 };
         Ticks { marks: marks.into_iter().map(|(at, name)| (self.scaled(at), name)).collect(), range }
     }
 }
@@ -158,7 +168,8 @@ struct Ticks {
 
 impl Ticks {
     fn name(&self, at: f64) -> String {
-        let nearest = self.marks.iter().min_by(|(one, _), (other, _)| (one - at).abs().total_cmp(&(other - at).abs()));
+        let nearest =
+            self.marks.iter().min_by(|(one, _), (other, _)| (one - at).abs().total_cmp(&(other - at).abs()));
         nearest.map(|(_, name)| name.clone()).unwrap_or_default()
     }
 }
@@ -209,7 +220,7 @@ fn numbered(ticks: Vec<f64>) -> Vec<(f64, String)> {
 fn plain(tick: f64) -> String {
     let rounded = (tick * 1e6).round() / 1e6;
     let text = rounded.to_string();
-    if rounded < 10_000.0 { text } else { super::thousands(&text) }
+    if rounded < 1000.0 { text } else { super::thousands(&text) }
 }
 
 fn text(size: i32, across: HPos, down: VPos) -> TextStyle<'static> {

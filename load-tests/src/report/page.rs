@@ -82,13 +82,16 @@ fn words(study: Study) -> (&'static str, &'static str) {
             "From the start of the process, with whatever it keeps from an earlier start, the whole geo database included.",
         ),
         Study::Idle => ("Idle memory", "PSS after a few requests, with a geo database of a few ranges."),
-        Study::Ceiling => ("The ceiling", "oha and the origin without anybody between them, on one core."),
+        Study::Ceiling => (
+            "The ceiling",
+            "oha and the origin without anybody between them, where they always are; and what would be left of that with a common origin, on hyper.",
+        ),
     }
 }
 
 fn opening(report: &Report) -> String {
     let (machine, how) = (&report.machine, &report.conditions);
-    let place = if how.cores > 1 {
+    let place = if machine.cores > 1 {
         "The contender has one core to itself; oha, the origins and the bench share the rest."
     } else {
         "There is one core, which the contender shares with oha and the origins: read the ratios only."
@@ -138,12 +141,20 @@ fn cost(samples: &Samples) -> Table {
 }
 
 fn latency(samples: &Samples) -> Table {
-    percentiles(samples, Study::Latency, contenders::all().iter().map(|contender| (contender.name(), contender.title())))
+    percentiles(
+        samples,
+        Study::Latency,
+        contenders::all().iter().map(|contender| (contender.name(), contender.title())),
+    )
 }
 
 fn through_swaps(samples: &Samples) -> Table {
     let series = [(swaps::QUIET, "quiet"), (swaps::STORM, "a swap every 100 ms")];
-    percentiles(samples, Study::Swaps, series.into_iter().map(|(who, title)| (who.to_owned(), title.to_owned())))
+    percentiles(
+        samples,
+        Study::Swaps,
+        series.into_iter().map(|(who, title)| (who.to_owned(), title.to_owned())),
+    )
 }
 
 fn percentiles(samples: &Samples, study: Study, series: impl Iterator<Item = (String, String)>) -> Table {
@@ -185,7 +196,10 @@ fn by_connections(samples: &Samples) -> Table {
         let name = contender.name();
         let memory = |at: usize| samples.median(Study::Connections, Spot(&name, at), Figure::Memory);
         let places = samples.places(Study::Connections, &name);
-        let each: Vec<_> = places.iter().map(|at| format!("{at}: {}", cell(memory(*at).map(|bytes| bytes / MEBIBYTE)))).collect();
+        let each: Vec<_> = places
+            .iter()
+            .map(|at| format!("{at}: {}", cell(memory(*at).map(|bytes| bytes / MEBIBYTE))))
+            .collect();
         if !each.is_empty() {
             table.row(contender.title(), [each.join(", "), cell(per_connection(samples, &name))]);
         }
@@ -197,7 +211,7 @@ fn one_figure(samples: &Samples, study: Study, figure: Figure, unit: f64, title:
     let mut table = Table::new(&["", title]);
     let mut titles: BTreeMap<String, String> =
         contenders::all().iter().map(|contender| (contender.name(), contender.title())).collect();
-    titles.insert(contenders::LOAD.to_owned(), "load and origin".to_owned());
+    titles.extend([contenders::LOAD, contenders::COMMON].map(|who| (who.to_owned(), who.to_owned())));
     let mut rows: Vec<_> = titles
         .into_iter()
         .filter_map(|(who, title)| Some((samples.median(study, Spot(&who, 0), figure)? / unit, title)))

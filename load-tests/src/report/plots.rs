@@ -79,7 +79,7 @@ const SHOWN: [(Figure, &str); 7] = [
 ];
 
 fn percents() -> Axis {
-    Axis::named("requests", SHOWN.iter().map(|(_, name)| (*name).to_owned()).collect())
+    Axis::named("percentile", SHOWN.iter().map(|(_, name)| (*name).to_owned()).collect())
 }
 
 fn percentiles(samples: &Samples, study: Study, series: impl Iterator<Item = (String, String)>) -> Vec<Line> {
@@ -87,7 +87,9 @@ fn percentiles(samples: &Samples, study: Study, series: impl Iterator<Item = (St
         title,
         points: (0_u32..)
             .zip(SHOWN)
-            .filter_map(|(place, (figure, _))| Some((place.into(), samples.median(study, Spot(&who, 0), figure)?)))
+            .filter_map(|(place, (figure, _))| {
+                Some((place.into(), samples.median(study, Spot(&who, 0), figure)?))
+            })
             .collect(),
     };
     series.map(line).collect()
@@ -108,7 +110,12 @@ fn by_settings(samples: &Samples, file: &Path) -> Result<bool> {
     let places = samples.places(Study::Settings, filters::FRESH);
     let names = places.iter().map(|kib| format!("{kib} KiB")).collect();
     let axes = (Axis::named("settings of one small filter", names), Axis::linear("CPU µs/request"));
-    lines(file, "Cost against the size of settings", &axes, &small(samples, Study::Settings, |place, _at| place))
+    lines(
+        file,
+        "Cost against the size of settings",
+        &axes,
+        &small(samples, Study::Settings, |place, _at| place),
+    )
 }
 
 /// Of both kinds of instances; `x` is made of the place's number and of what stands there.
@@ -126,13 +133,16 @@ fn small(samples: &Samples, study: Study, x: impl Fn(f64, f64) -> f64) -> Vec<Li
 }
 
 fn by_workers(samples: &Samples, file: &Path) -> Result<bool> {
-    let series = [(workers::BURNING, "a filter of about a millisecond"), (workers::JOB, "the job, with load on the same cores")];
+    let series = [
+        (workers::BURNING, "a filter of about a millisecond"),
+        (workers::JOB, "the job, with load on the same cores"),
+    ];
     let mut all = Vec::new();
     for (who, title) in series {
         for at in samples.places(Study::Workers, who) {
             let spots = (Spot(who, at), Spot(who, 1));
             let ratio = samples.ratio(Study::Workers, spots.0, spots.1, Figure::PerSecond);
-            let title = format!("{title}, {at} worker(s)");
+            let title = format!("{title}, {at} {}", if at == 1 { "worker" } else { "workers" });
             all.extend(ratio.map(|value| Bar { title, value, is_ours: who == workers::BURNING }));
         }
     }

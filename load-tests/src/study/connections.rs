@@ -50,7 +50,9 @@ fn hold(bench: &crate::ground::Bench, contender: &Contender, most: usize) -> Res
             break;
         }
         while held.len() < at {
-            held.push(open(live.address(), visitor).with_context(|| format!("connection {}", held.len() + 1))?);
+            held.push(
+                open(live.address(), visitor).with_context(|| format!("connection {}", held.len() + 1))?,
+            );
         }
         found.push((at, BTreeMap::from([(Figure::Memory, count(live.tree.memory()?))])));
     }

@@ -1,10 +1,13 @@
 //! The same job by everybody: what it costs, how much of it one core does, how long it takes.
 
+use std::net::Ipv4Addr;
+
 use anyhow::Result;
+use edgeloom_testbed::{Manner, Origin};
 
 use super::{Entry, Run, Study};
 use crate::contender::Contender;
-use crate::measure::{Found, Manner, measure};
+use crate::measure::{Found, How, measure};
 use crate::oha::Pace;
 use crate::peer::{Job, Peer};
 use crate::request::Visitor;
@@ -15,10 +18,13 @@ pub(crate) const PINGORA: Contender = Contender::Peer(Peer::Pingora, Job::Bare);
 
 /// Who is asked where nobody is measured.
 pub(crate) const LOAD: &str = "load and origin";
+/// The same with an origin on hyper, which reads what it is asked.
+pub(crate) const COMMON: &str = "load and a common origin";
 
 /// Ours, then every peer at everything that it can be measured doing.
 pub(crate) fn all() -> Vec<Contender> {
-    let peers = Peer::ALL.into_iter().flat_map(|peer| peer.jobs().iter().map(move |job| Contender::Peer(peer, *job)));
+    let peers =
+        Peer::ALL.into_iter().flat_map(|peer| peer.jobs().iter().map(move |job| Contender::Peer(peer, *job)));
     [Contender::EMPTY, Contender::FRESH, Contender::REUSE].into_iter().chain(peers).collect()
 }
 
@@ -32,7 +38,7 @@ pub(crate) fn cost(run: &mut Run<'_>, contenders: &[Contender]) -> Result<()> {
     let entries: Vec<_> = contenders.iter().copied().map(Entry::of).collect();
     let bench = run.bench;
     run.rounds(Study::Contenders, &entries, |entry, round| {
-        measure(bench, &entry.contender, Manner::CLOSED, round)
+        measure(bench, &entry.contender, How::CLOSED, round)
     })
 }
 
@@ -41,22 +47,26 @@ pub(crate) fn latency(run: &mut Run<'_>, rate: u32) -> Result<()> {
     let bare = [Contender::EMPTY, PINGORA];
     let entries: Vec<_> = bare.into_iter().chain(at_work()).map(Entry::of).collect();
     let bench = run.bench;
-    let manner = Manner { pace: Pace::Fixed(rate), ..Manner::CLOSED };
-    run.rounds(Study::Latency, &entries, |entry, round| measure(bench, &entry.contender, manner, round))
+    let how = How { pace: Pace::Fixed(rate), ..How::CLOSED };
+    run.rounds(Study::Latency, &entries, |entry, round| measure(bench, &entry.contender, how, round))
 }
 
-/// The origin itself is asked: nobody can be measured to be faster than that.
+/// The origin itself is asked: nobody can be measured to be faster than that. And so is a common one, to see
+/// what there would be left of it.
 pub(crate) fn ceiling(run: &mut Run<'_>) -> Result<()> {
     let bench = run.bench;
+    let common = Origin::start((Ipv4Addr::LOCALHOST, 0).into(), Manner::kibibyte())?;
+    let (_, own) = bench.origins();
     for round in 1..=bench.extent.rounds {
-        eprintln!("{:?}, round {round} of {}", Study::Ceiling, bench.extent.rounds);
         let places = bench.atlas().draw(round.into(), bench.visitors())?;
         let visitors: Vec<_> = places.into_iter().map(Visitor::new).collect();
-        let (_, origin) = bench.origins();
-        let seen = bench.oha.ask(origin.address(), &visitors, Pace::Closed, bench.span())?;
-        anyhow::ensure!(seen.errors.is_empty(), "the origin errs: {:?}", seen.errors);
-        let figures = [(Figure::PerSecond, seen.per_second)].into();
-        run.add(Study::Ceiling, LOAD, round, Found { figures, errors: seen.errors });
+        for (who, address) in [(LOAD, own.address()), (COMMON, common.address())] {
+            eprintln!("{:?}, round {round} of {}: {who}", Study::Ceiling, bench.extent.rounds);
+            let seen = bench.oha.ask(address, &visitors, Pace::Closed, bench.span())?;
+            anyhow::ensure!(seen.errors.is_empty(), "{who} errs: {:?}", seen.errors);
+            let figures = [(Figure::PerSecond, seen.per_second)].into();
+            run.add(Study::Ceiling, who, round, Found { figures, errors: seen.errors });
+        }
     }
     Ok(())
 }

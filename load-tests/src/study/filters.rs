@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::contenders::PINGORA;
 use super::{Entry, Run, Study};
 use crate::contender::Contender;
-use crate::measure::{Manner, measure};
+use crate::measure::{How, measure};
 use crate::setup::{Instances, Setup};
 
 pub(crate) const FRESH: &str = "edgeloom small fresh";
@@ -41,5 +41,5 @@ fn small(who: &str, at: usize, setup: Setup) -> Entry {
 
 fn closed(run: &mut Run<'_>, study: Study, entries: &[Entry]) -> Result<()> {
     let bench = run.bench;
-    run.rounds(study, entries, |entry, round| measure(bench, &entry.contender, Manner::CLOSED, round))
+    run.rounds(study, entries, |entry, round| measure(bench, &entry.contender, How::CLOSED, round))
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Entry, Run, Study};
 use crate::contender::Contender;
 use crate::cores::Seat;
-use crate::measure::{Manner, measure};
+use crate::measure::{How, measure};
 use crate::oha::Pace;
 
 pub(crate) const QUIET: &str = "edgeloom quiet";
@@ -19,7 +19,7 @@ pub(crate) fn run(run: &mut Run<'_>, rate: u32, every: Duration) -> Result<()> {
     let bench = run.bench;
     run.rounds(Study::Swaps, &[entry(QUIET), entry(STORM)], |entry, round| {
         let swap_every = (entry.who == STORM).then_some(every);
-        let manner = Manner { pace: Pace::Fixed(rate), seat: Seat::Everywhere, swap_every };
-        measure(bench, &entry.contender, manner, round)
+        let how = How { pace: Pace::Fixed(rate), seat: Seat::Everywhere, swap_every };
+        measure(bench, &entry.contender, how, round)
     })
 }

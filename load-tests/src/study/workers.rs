@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Entry, Run, Study};
 use crate::contender::Contender;
 use crate::cores::Seat;
-use crate::measure::{Manner, measure};
+use crate::measure::{How, measure};
 use crate::setup::{Filters, Instances, Setup};
 
 /// One small filter that takes so long that load and origin hardly count.
@@ -16,7 +16,7 @@ pub(crate) const JOB: &str = "edgeloom reuse";
 const WORKERS: [usize; 2] = [1, 2];
 
 /// Turns of an empty loop: about a millisecond.
-const BURN: u32 = 2_000_000;
+const BURN: u32 = 6_000_000;
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<()> {
     let mut entries = Vec::new();
@@ -27,6 +27,6 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<()> {
         entries.extend([entry(BURNING, burning), entry(JOB, job)]);
     }
     let bench = run.bench;
-    let manner = Manner { seat: Seat::Everywhere, ..Manner::CLOSED };
-    run.rounds(Study::Workers, &entries, |entry, round| measure(bench, &entry.contender, manner, round))
+    let how = How { seat: Seat::Everywhere, ..How::CLOSED };
+    run.rounds(Study::Workers, &entries, |entry, round| measure(bench, &entry.contender, how, round))
 }
