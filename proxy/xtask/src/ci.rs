@@ -9,7 +9,7 @@ use crate::command::{Execute, program};
 use crate::house::House;
 use crate::install::DENY;
 use crate::portions::portions;
-use crate::{filters, setup, test, tidy};
+use crate::{bench_smoke, filters, setup, test, tidy};
 
 /// Runs every check that a change has to pass
 ///
@@ -22,6 +22,7 @@ use crate::{filters, setup, test, tidy};
 ///   deny      licences, sources and advisories of all dependencies, by .config/deny.toml
 ///   filters   every guest compiles without a warning, and the shipped ones are small
 ///   test      all tests
+///   smoke     the edge is not much slower than it was; see `cargo xtask bench-smoke --help`
 ///
 /// `cargo xtask ci fmt clippy` runs those two. cargo-deny takes minutes to build, so without being named
 /// `deny` is left out where it is not installed; `cargo xtask ci deny` installs it.
@@ -42,6 +43,7 @@ enum Step {
     Deny,
     Filters,
     Test,
+    Smoke,
 }
 
 impl Ci {
@@ -77,6 +79,7 @@ impl Step {
             Self::Deny => deny(house),
             Self::Filters => guests(house),
             Self::Test => test::all(house),
+            Self::Smoke => bench_smoke::check(house, &[]),
         }
     }
 }

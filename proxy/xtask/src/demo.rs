@@ -1,6 +1,6 @@
 //! The quick start: everything built, running, and explained.
 
-mod geo;
+pub(crate) mod geo;
 
 use anyhow::Result;
 use clap::Args;

@@ -13,8 +13,8 @@ use crate::{filters, setup};
 /// Measures the edge under load with oha, filter by filter
 ///
 /// Drives the edge with an empty chain, with one filter, with all four, fresh and reused, and with a swap
-/// every 100 ms. Prints requests per second, latencies, errors, CPU per request and peak memory, and their
-/// ratios to the empty chain. An error during the swaps fails it.
+/// every 100 ms. Prints requests per second, CPU per request with its ratio to the empty chain, peak memory,
+/// and errors, of which any fails it. `cargo xtask bench` measures more, and others beside it.
 ///
 /// oha is installed into target/tools the first time (some minutes on two cores). Measure on a
 /// machine that does nothing else.
@@ -36,7 +36,7 @@ impl LoadTest {
         let packages = ["--package=edgeloom", "--package=edgeloom-load"];
         house.cargo().args(["build", "--release", "--bins"]).args(packages).run()?;
         let mut load = program("target/release/edgeloom-load");
-        load.arg("--oha").arg(oha).args(["--edge=target/release/edgeloom", "--filters=target/filters"]);
+        load.arg("scenarios").arg("--oha").arg(oha).args(["--edge=target/release/edgeloom", "--filters=target/filters"]);
         Err(load.args(&self.arguments).become_it())
     }
 }

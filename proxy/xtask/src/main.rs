@@ -1,5 +1,7 @@
 //! What CI and people run: `cargo xtask …`.
 
+mod bench;
+mod bench_smoke;
 mod ci;
 mod command;
 mod compiler;
@@ -8,6 +10,7 @@ mod filters;
 mod house;
 mod install;
 mod load_test;
+mod peers;
 mod portions;
 mod setup;
 mod test;
@@ -37,6 +40,8 @@ enum Task {
     Test(test::Test),
     Filters(filters::Filters),
     LoadTest(load_test::LoadTest),
+    Bench(bench::Bench),
+    BenchSmoke(bench_smoke::BenchSmoke),
     Setup(setup::Setup),
     Tidy(tidy::Tidy),
     Ci(ci::Ci),
@@ -59,6 +64,8 @@ fn run(task: Task) -> Result<()> {
         Task::Test(test) => test.run(&house),
         Task::Filters(filters) => filters.run(&house),
         Task::LoadTest(load_test) => load_test.run(&house),
+        Task::Bench(bench) => bench.run(&house),
+        Task::BenchSmoke(bench_smoke) => bench_smoke.run(&house),
         Task::Setup(setup) => setup.run(&house),
         Task::Tidy(tidy) => tidy.run(&house),
         Task::Ci(ci) => ci.run(&house),

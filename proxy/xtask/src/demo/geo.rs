@@ -14,7 +14,7 @@ use crate::install;
 /// # Errors
 ///
 /// Where it cannot be downloaded.
-pub(super) fn fetch(house: &House) -> Result<PathBuf> {
+pub(crate) fn fetch(house: &House) -> Result<PathBuf> {
     let folder = house.target().join("geo");
     if FILES.iter().all(|file| folder.join(file).is_file()) {
         eprintln!("geo: using the database in {} (remove it to download a newer one)", folder.display());
