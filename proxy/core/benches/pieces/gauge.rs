@@ -29,6 +29,12 @@ impl Gauge {
         Self::Time(Box::new(criterion.configure_from_args()))
     }
 
+    /// Whether time is taken, and nothing counted.
+    #[allow(dead_code, reason = "not every benchmark that shares this file has a use for it")]
+    pub(crate) fn takes_time(&self) -> bool {
+        matches!(self, Self::Time(_))
+    }
+
     /// Work that finds the same things each time.
     pub(crate) fn again<R>(&mut self, name: &str, mut run: impl FnMut() -> R) {
         self.each(name, 1, || (), |()| run());
@@ -54,7 +60,7 @@ impl Gauge {
     }
 
     /// As [`Gauge::on`], for what takes long or is large.
-    #[allow(dead_code, reason = "this file is shared with benchmarks that have no use for it")]
+    #[allow(dead_code, reason = "not every benchmark that shares this file has a use for it")]
     pub(crate) fn seldom<S, R>(&mut self, name: &str, make: impl FnMut() -> S, run: impl FnMut(&mut S) -> R) {
         match self {
             Self::Time(criterion) => time(criterion, name, 1, 1, make, run),
@@ -65,7 +71,7 @@ impl Gauge {
     pub(crate) fn finish(self) {
         match self {
             Self::Time(criterion) => criterion.final_summary(),
-            Self::Count => {}
+            Self::Count => control(),
         }
     }
 }
@@ -115,6 +121,14 @@ fn count<S, R>(
     say(name, runs * times);
 }
 
+/// The same work and a tenth more of it: were the counts of these alike, they would tell nothing of
+/// the others either. xtask holds them against each other.
+fn control() {
+    let sum = |numbers: &mut u64| (0..*numbers).fold(0, |sum, number| black_box(sum + number));
+    count("control/the same work", 1, RUNS, || 1000, sum);
+    count("control/a tenth more of it", 1, RUNS, || 1100, sum);
+}
+
 /// The whole of what is counted. Its name is known to xtask.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
@@ -132,4 +146,4 @@ const BATCH: u64 = 64;
 
 /// How many runs are counted together: maps hash differently in every process, and this evens it out.
 const RUNS: u32 = 128;
-const RUNS_SELDOM: u32 = 4;
+const RUNS_SELDOM: u32 = 2;
