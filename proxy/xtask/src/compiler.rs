@@ -49,6 +49,14 @@ impl Compiler {
         Ok(debian)
     }
 
+    /// In a few words.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Toolchain => "the same rustc",
+            Self::Debian { .. } => "Debian's rustc-web",
+        }
+    }
+
     /// A cargo that builds for [`TARGET`] with it. The arguments that follow it follow `build`.
     pub(crate) fn cargo_build(&self, house: &House) -> Result<Command> {
         let mut cargo = house.cargo();

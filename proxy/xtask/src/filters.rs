@@ -38,6 +38,8 @@ impl Filters {
 pub(crate) struct Built {
     /// How many warnings the compiler had: no other check compiles what only a guest contains.
     pub(crate) warnings: usize,
+    /// What has compiled them.
+    pub(crate) compiler: Compiler,
 }
 
 /// A package that is compiled to Wasm.
@@ -63,7 +65,8 @@ pub(crate) fn build(house: &House) -> Result<Built> {
         bail!("no package of the workspace is a guest");
     }
     let folder = house.target().join("wasm");
-    let mut cargo = Compiler::find(house)?.cargo_build(house)?;
+    let compiler = Compiler::find(house)?;
+    let mut cargo = compiler.cargo_build(house)?;
     cargo.args(["--lib", "--profile", "filter", "--target-dir"]).arg(&folder);
     // All at once: cargo then compiles what they share once, and looks at it once.
     cargo.args(guests.iter().flat_map(|guest| ["--package", guest.package]));
@@ -86,7 +89,7 @@ pub(crate) fn build(house: &House) -> Result<Built> {
             too_large.join(", ")
         );
     }
-    Ok(Built { warnings })
+    Ok(Built { warnings, compiler })
 }
 
 /// The names of the guests that are not shipped.

@@ -5,6 +5,7 @@ mod bench_smoke;
 mod ci;
 mod command;
 mod compiler;
+mod counts;
 mod demo;
 mod filters;
 mod house;
@@ -42,6 +43,7 @@ enum Task {
     LoadTest(load_test::LoadTest),
     Bench(bench::Bench),
     BenchSmoke(bench_smoke::BenchSmoke),
+    Counts(counts::Counts),
     Setup(setup::Setup),
     Tidy(tidy::Tidy),
     Ci(ci::Ci),
@@ -66,6 +68,7 @@ fn run(task: Task) -> Result<()> {
         Task::LoadTest(load_test) => load_test.run(&house),
         Task::Bench(bench) => bench.run(&house),
         Task::BenchSmoke(bench_smoke) => bench_smoke.run(&house),
+        Task::Counts(counts) => counts.run(&house),
         Task::Setup(setup) => setup.run(&house),
         Task::Tidy(tidy) => tidy.run(&house),
         Task::Ci(ci) => ci.run(&house),
