@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use edgeloom_testbed::{Client, Edge, Launch, Request};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::cores::Seat;
@@ -37,10 +38,7 @@ pub(crate) struct Live {
 
 enum Process {
     Edge(Box<Edge>),
-    /// Ends when it is dropped.
-    Peer {
-        _running: Running,
-    },
+    Peer(Running),
 }
 
 impl Contender {
@@ -77,6 +75,7 @@ impl Contender {
                 };
                 match (setup.filters, setup.small) {
                     (Filters::None, 0) => "Edgeloom, no filter".to_owned(),
+                    (Filters::None, 1) => format!("Edgeloom, one small filter, {instances}"),
                     (Filters::None, small) => format!("Edgeloom, {small} small filters, {instances}"),
                     (Filters::One, _) => format!("Edgeloom, one filter, {instances}"),
                     (Filters::Four, _) => format!("Edgeloom, four filters, {instances}"),
@@ -141,7 +140,7 @@ impl Contender {
                 started = Instant::now();
                 let running = bench.cores().on(seat, || peer.start(*job, &ground, bench.programs()))??;
                 let (address, pid) = (running.address, running.pid);
-                (Process::Peer { _running: running }, address, pid)
+                (Process::Peer(running), address, pid)
             }
         };
         let (client, tree) = (Client::try_to(address)?, Tree::of(pid)?);
@@ -176,7 +175,7 @@ impl Live {
     pub(crate) fn edge(&self) -> Option<&Edge> {
         match &self.process {
             Process::Edge(edge) => Some(edge),
-            Process::Peer { .. } => None,
+            Process::Peer(_) => None,
         }
     }
 
@@ -210,6 +209,18 @@ impl Live {
         let Some(edge) = self.edge() else { return Ok(BTreeMap::new()) };
         let metrics = Client::try_to(edge.admin())?.attempt(Request::get("/metrics"))?;
         Ok(faults(metrics.text()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Self::Peer(running) = self
+            && let Some(pid) = i32::try_from(running.pid).ok().and_then(Pid::from_raw)
+        {
+            // At once, to all of them: at the polite signal that follows, Pingora waits for minutes for
+            // connections that are not there.
+            let _ = kill_process(pid, Signal::INT);
+        }
     }
 }
 

@@ -119,8 +119,7 @@ impl Ends {
 /// With what an edge is there to take out.
 fn answer() -> Vec<u8> {
     let head = format!(
-        "HTTP/1.1 200 OK\r\nserver: {}\r\nx-powered-by: {}\r\ncontent-type: text/plain\r\ncontent-length: 1024\r\n\r\n",
-        SERVER, POWERED_BY
+        "HTTP/1.1 200 OK\r\nserver: {SERVER}\r\nx-powered-by: {POWERED_BY}\r\ncontent-type: text/plain\r\ncontent-length: 1024\r\n\r\n"
     );
     [head.as_bytes(), &[b'x'; 1024]].concat()
 }

@@ -100,7 +100,7 @@ impl Setup {
         // Nobody else's: what lies there is compiled by this very binary.
         let _ = writeln!(text, "cache: {}", serde_json::Value::from(cache.to_string_lossy()));
         if self.small > 0 {
-            text = self.with_small(text);
+            text = self.with_small(&text);
         }
         match self.instances {
             Instances::Fresh => text,
@@ -109,7 +109,7 @@ impl Setup {
     }
 
     /// With small filters in front of the chain.
-    fn with_small(self, text: String) -> String {
+    fn with_small(self, text: &str) -> String {
         let rows = vec!["x".repeat(ROW); self.table / ROW];
         let filter = |link| {
             let settings = serde_json::json!({ "mark": mark(link), "burn": self.burn, "table": rows });
@@ -121,7 +121,7 @@ impl Setup {
         let filters: String = (0..self.small).map(filter).collect();
         let names: Vec<_> = (0..self.small).map(|link| format!("small{link}")).collect();
         let text = with_section(text, "modules", "  small: file:small.wasm\n");
-        let text = with_section(text, "filters", &filters);
+        let text = with_section(&text, "filters", &filters);
         match text.split_once("    filters: [") {
             Some((before, after)) => format!("{before}    filters: [{}, {after}", names.join(", ")),
             None => {
@@ -132,7 +132,7 @@ impl Setup {
 }
 
 /// With these lines in a section of the file, which may not be there yet.
-fn with_section(text: String, name: &str, lines: &str) -> String {
+fn with_section(text: &str, name: &str, lines: &str) -> String {
     match text.split_once(&format!("\n{name}:\n")) {
         Some((before, after)) => format!("{before}\n{name}:\n{lines}{after}"),
         None => format!("{text}\n{name}:\n{lines}"),
