@@ -1,8 +1,8 @@
 //! How many instructions each piece takes.
 //!
-//! Not by gungraun, which would be the crate for it: it starts valgrind anew for each piece (a minute
-//! here, where one start is half of all the time), wants a runner of its own to be built first, and
-//! compares with an earlier run, not with a file that a change is reviewed with.
+//! Not by gungraun, which would be the crate for it: it starts valgrind anew for each piece, so that
+//! seconds become minutes; it wants a runner of its own to be built first; and it compares with an
+//! earlier run on the same machine, not with a file that a change is reviewed with.
 
 use std::fs;
 use std::path::Path;
