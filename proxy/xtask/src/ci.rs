@@ -9,7 +9,7 @@ use crate::command::{Execute, program};
 use crate::house::House;
 use crate::install::DENY;
 use crate::portions::portions;
-use crate::{bench_smoke, filters, setup, test, tidy};
+use crate::{bench_smoke, counts, filters, setup, test, tidy};
 
 /// Runs every check that a change has to pass
 ///
@@ -22,6 +22,7 @@ use crate::{bench_smoke, filters, setup, test, tidy};
 ///   deny      licences, sources and advisories of all dependencies, by .config/deny.toml
 ///   filters   every guest compiles without a warning, and the shipped ones are small
 ///   test      all tests
+///   counts    no piece takes more instructions than it did; see `cargo xtask counts --help`
 ///   smoke     the edge is not much slower than it was; see `cargo xtask bench-smoke --help`
 ///
 /// `cargo xtask ci fmt clippy` runs those two. cargo-deny takes minutes to build, so without being named
@@ -43,6 +44,7 @@ enum Step {
     Deny,
     Filters,
     Test,
+    Counts,
     Smoke,
 }
 
@@ -79,6 +81,7 @@ impl Step {
             Self::Deny => deny(house),
             Self::Filters => guests(house),
             Self::Test => test::all(house),
+            Self::Counts => counts::check(house),
             Self::Smoke => bench_smoke::check(house, &[]),
         }
     }

@@ -75,6 +75,7 @@ pub(crate) fn check(house: &House) -> Result<()> {
     let built = filters::build(house)?;
     let conditions = conditions(&built)?;
     let messages = build(house)?;
+    let blessed = env::var_os("BLESS").is_some();
     let mut problems = Vec::new();
     for (package, path) in CRATES {
         let binary = callgrind::executable(&messages, package, BENCH)
@@ -84,7 +85,11 @@ pub(crate) fn check(house: &House) -> Result<()> {
         let counted = callgrind::count(Path::new(&binary), &folder)
             .with_context(|| format!("the pieces of {package} cannot be counted"))?;
         problems.extend(laws::broken(package, &counted));
-        problems.extend(settle(Path::new(path), &Ledger { conditions: conditions.clone(), counted })?);
+        problems.extend(settle(
+            Path::new(path),
+            &Ledger { conditions: conditions.clone(), counted },
+            blessed,
+        )?);
     }
     for problem in &problems {
         eprintln!("counts: {problem}");
@@ -96,9 +101,9 @@ pub(crate) fn check(house: &House) -> Result<()> {
 }
 
 /// Holds what was counted against what is written down, or writes it down.
-fn settle(path: &Path, now: &Ledger) -> Result<Vec<String>> {
+fn settle(path: &Path, now: &Ledger, blessed: bool) -> Result<Vec<String>> {
     let shown = path.display();
-    if env::var_os("BLESS").is_some() {
+    if blessed {
         fs::write(path, now.to_string()).with_context(|| format!("{shown} cannot be written"))?;
         eprintln!("counts: {} are written down in {shown}", now.counted.len());
         return Ok(Vec::new());
@@ -137,4 +142,34 @@ fn build(house: &House) -> Result<String> {
     let whole = portions(house)?.pop().context("there is nothing to build")?;
     let mut cargo = house.cargo();
     cargo.arg("build").args(whole).args(["--bench", BENCH, "--message-format=json-render-diagnostics"]).read()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(conditions: &str, count: u64) -> Ledger {
+        Ledger { conditions: conditions.to_owned(), counted: [("edit".to_owned(), count)].into() }
+    }
+
+    #[test]
+    fn what_becomes_dearer_fails_until_it_is_written_down() {
+        let folder = env::temp_dir().join(format!("edgeloom-counts-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("counts.txt");
+        let missing = settle(&path, &now("rustc 1.95", 1000), false).unwrap_err().to_string();
+        assert!(missing.ends_with("`BLESS=1 cargo xtask counts` writes it"), "{missing}");
+
+        assert!(settle(&path, &now("rustc 1.95", 1000), true).unwrap().is_empty());
+        assert!(settle(&path, &now("rustc 1.95", 1020), false).unwrap().is_empty());
+        let told = settle(&path, &now("rustc 1.95", 1100), false).unwrap();
+        assert_eq!(told.len(), 1);
+        assert!(told.iter().all(|told| told.contains("`edit` has become 10 % dearer")), "{told:?}");
+        // Where something else has compiled it, nobody knows whose fault that is.
+        assert!(settle(&path, &now("rustc 1.96", 1100), false).unwrap().is_empty());
+
+        assert!(settle(&path, &now("rustc 1.95", 1100), true).unwrap().is_empty());
+        assert!(settle(&path, &now("rustc 1.95", 1100), false).unwrap().is_empty());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
