@@ -122,6 +122,13 @@ impl Instance {
         instance.become_another(&mut self.store, before, image)
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_direct(&mut self, look: impl FnOnce(&DirectInstance, &mut Store<CallState>)) {
+        if let Inner::Direct(instance) = &self.inner {
+            look(instance, &mut self.store);
+        }
+    }
+
     /// Looks every phase up, so that one of another type than the contract's fails before any call.
     pub(crate) fn try_out(&mut self, filter: &Filter) -> Result<(), Fault> {
         let Self { store, inner, .. } = self;

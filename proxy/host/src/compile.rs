@@ -49,21 +49,32 @@ impl Component {
         cache: &Cache,
         slots: &Arc<Slots>,
     ) -> Result<Self, CompileError> {
-        let core = if module.raw { drivable(&module.component) } else { None };
-        let Some(core) = core else { return Ok(Self { module, code: Code::Whole(OnceLock::new()) }) };
-        let key: [&[u8]; 2] = [DIRECT, &module.digest.0];
-        let compiled = match cache.load(engine, &key) {
-            Some(compiled) => compiled,
-            None => {
-                let compiled = compile_core(engine, &core)?;
-                cache.store(engine, &key, &compiled);
-                compiled
-            }
+        let Some(compiled) = directly(&module, engine, cache)? else {
+            return Ok(Self { module, code: Code::Whole(OnceLock::new()) });
         };
         let direct = Direct::new(engine, compiled, &module.wants, Pool::new(REUSE_MAX, slots))
             .map_err(|error| CompileError::Mismatch(format!("{error:#}")))?;
         Ok(Self { module, code: Code::Direct(direct) })
     }
+}
+
+/// The code of a module that can be driven directly.
+fn directly(
+    module: &Module,
+    engine: &Engine,
+    cache: &Cache,
+) -> Result<Option<wasmtime::Module>, CompileError> {
+    if !module.raw {
+        return Ok(None);
+    }
+    let key: [&[u8]; 2] = [DIRECT, &module.digest.0];
+    if let Some(compiled) = cache.load(engine, &key) {
+        return Ok(Some(compiled));
+    }
+    let Some(core) = drivable(&module.component) else { return Ok(None) };
+    let compiled = compile_core(engine, &core)?;
+    cache.store(engine, &key, &compiled);
+    Ok(Some(compiled))
 }
 
 /// The component as `configure` runs it.

@@ -39,7 +39,9 @@ use std::sync::{Arc, OnceLock};
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::verdict::Verdict;
-use wasmtime::{Engine, Extern, Func, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, WasmParams};
+use wasmtime::{
+    Engine, Extern, Func, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, WasmParams,
+};
 
 use crate::call::fault;
 use crate::exchange::CallState;

@@ -1,6 +1,7 @@
 //! An image linked with its grants, limits and fault policy: ready to be called.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes as Body;
@@ -32,6 +33,7 @@ pub struct Filter {
     pub(crate) instances: Instances,
     /// Instances that live for more than a call.
     pub(crate) warm: Pool,
+    pub(crate) made: AtomicU64,
     /// Deadlines are kept for as long as there is a filter to call.
     pub(crate) _ticker: Arc<Ticker>,
 }
@@ -108,6 +110,11 @@ impl Filter {
         self.instances
     }
 
+    /// How often a call needed a new instance: where they are put back, few of the calls do.
+    pub fn instances_made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
     pub fn grants(&self) -> &Grants {
         &self.terms.grants
     }
@@ -171,7 +178,10 @@ impl Filter {
                 instance.renew();
                 Ok(instance)
             }
-            None => Instance::fresh(self).map(Box::new),
+            None => {
+                self.made.fetch_add(1, Ordering::Relaxed);
+                Instance::fresh(self).map(Box::new)
+            }
         }
     }
 

@@ -43,5 +43,5 @@ pub use geo::Geo;
 pub use grants::{Grants, Want};
 pub use inspect::Inspection;
 pub use link::LinkError;
-pub use prepare::{FilterPlan, Host, HostOptions, PrepareError, Prepared, Reason};
+pub use prepare::{FilterPlan, Host, HostOptions, Opened, PrepareError, Prepared, Reason};
 pub use verify::VerifyError;

@@ -93,10 +93,10 @@ impl Pool {
         }
     }
 
-    /// How many wait.
+    /// Takes all that wait.
     #[cfg(test)]
-    pub(crate) fn waiting(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    pub(crate) fn all(&self) -> Vec<Box<Instance>> {
+        self.shards.iter().flat_map(|shard| std::mem::take(&mut *lock(shard))).collect()
     }
 
     /// Counts one more in, if there is room for it.

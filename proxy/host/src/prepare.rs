@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -63,6 +64,10 @@ pub struct FilterPlan {
     pub instances: Instances,
 }
 
+/// A module's file as it was read: verified and compiled.
+#[derive(Clone)]
+pub struct Opened(Arc<Component>);
+
 /// A filter, and whether anything had to be made for it.
 #[derive(Debug)]
 pub struct Prepared {
@@ -123,14 +128,38 @@ impl Host {
         })
     }
 
-    /// From a plan to something that can be called. Compiles where it has to,
-    /// so call it off the request path.
+    /// From a file to a compiled module, from which any number of filters are prepared. Compiles
+    /// where it has to, so call it off the request path.
+    ///
+    /// # Errors
+    ///
+    /// See [`PrepareError`]: it names the file, what is wrong and the remedy.
+    pub fn open(&self, source: &Source) -> Result<Opened, PrepareError> {
+        let open = || -> Result<Opened, Reason> {
+            let bytes = fetch(&source.path, source.size_max)?;
+            Ok(Opened(self.component(bytes, source.sha256)?))
+        };
+        open().map_err(|reason| PrepareError { path: source.path.clone(), reason })
+    }
+
+    /// From a plan to something that can be called. Runs the guest's `configure`, and compiles where
+    /// it has to, so call it off the request path.
     ///
     /// # Errors
     ///
     /// See [`PrepareError`]: it names the file, what is wrong and the remedy.
     pub fn prepare(&self, plan: &FilterPlan) -> Result<Prepared, PrepareError> {
-        self.try_prepare(plan).map_err(|reason| PrepareError { path: plan.source.path.clone(), reason })
+        self.prepare_of(&self.open(&plan.source)?, plan)
+    }
+
+    /// As [`prepare`](Self::prepare), of a module that was opened from the plan's source before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`prepare`](Self::prepare).
+    pub fn prepare_of(&self, opened: &Opened, plan: &FilterPlan) -> Result<Prepared, PrepareError> {
+        let path = || plan.source.path.clone();
+        self.try_prepare(opened, plan).map_err(|reason| PrepareError { path: path(), reason })
     }
 
     /// What the module in this file is.
@@ -154,9 +183,8 @@ impl Host {
         stages.filters.retain(|_, stage| stage.strong_count() > 0);
     }
 
-    fn try_prepare(&self, plan: &FilterPlan) -> Result<Prepared, Reason> {
-        let bytes = fetch(&plan.source.path, plan.source.size_max)?;
-        let component = self.component(bytes, plan.source.sha256)?;
+    fn try_prepare(&self, opened: &Opened, plan: &FilterPlan) -> Result<Prepared, Reason> {
+        let component = Arc::clone(&opened.0);
         let settings = digest(plan.settings.as_bytes());
         let (image, reused) = self.image(component, plan, settings)?;
         if let Some(filter) = self.living(plan, &image) {
@@ -180,6 +208,7 @@ impl Host {
             on_fault: plan.on_fault,
             instances: plan.instances,
             warm: Pool::new(warm, &self.slots),
+            made: AtomicU64::new(0),
             _ticker: Arc::clone(&self.ticker),
         });
         try_out(&filter)?;
@@ -253,7 +282,9 @@ fn try_out(filter: &Filter) -> Result<(), LinkError> {
     // Not its own deadline: the first instance of an image pays for what the later ones find done.
     let trial = || Instance::within(filter, CONFIGURE_DEADLINE)?.try_out(filter);
     trial().map_err(|fault: edgeloom_core::fault::Fault| match fault {
-        edgeloom_core::fault::Fault::Outgrew(reason) => LinkError::Memory { limit: filter.terms.memory, reason },
+        edgeloom_core::fault::Fault::Outgrew(reason) => {
+            LinkError::Memory { limit: filter.terms.memory, reason }
+        }
         other => LinkError::Mismatch(other.to_string()),
     })
 }

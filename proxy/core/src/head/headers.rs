@@ -118,13 +118,15 @@ impl Headers {
             Checked::Set(name, value) => self.set(name, value),
             Checked::Add(name, value) => {
                 self.reserve(line(&name, &value))?;
-                let before = if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
+                let before =
+                    if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
                 self.journal.push(Undo { name, before });
                 Ok(())
             }
             Checked::Remove(name) => self.remove(name),
             Checked::RemoveLike(pattern) => {
-                let is_meant = |name: &&HeaderName| is_like(name.as_str(), pattern) && !is_reserved(name.as_str());
+                let is_meant =
+                    |name: &&HeaderName| is_like(name.as_str(), pattern) && !is_reserved(name.as_str());
                 let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
                 if self.journal.len() + meant.len() > EDITS_MAX {
                     return Err(Refusal::TooLarge);
@@ -261,7 +263,8 @@ fn is_like(name: &str, pattern: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return name.eq_ignore_ascii_case(pattern) };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     let Some((begin, inner)) = name.split_at_checked(first.len()) else { return false };
-    let Some((mut inner, end)) = inner.len().checked_sub(last.len()).and_then(|at| inner.split_at_checked(at))
+    let Some((mut inner, end)) =
+        inner.len().checked_sub(last.len()).and_then(|at| inner.split_at_checked(at))
     else {
         return false;
     };

@@ -117,8 +117,9 @@ fn a_status_is_final_and_keeps_the_body() {
 fn names_are_removed_by_what_they_are_like() {
     let left = |pattern: &str| {
         let names = ["host", "x-internal-debug", "x-internal", "x-a-b-c", "accept"];
-        let mut headers =
-            Headers::new(names.into_iter().map(|name| (name.parse().unwrap(), "v".parse().unwrap())).collect());
+        let mut headers = Headers::new(
+            names.into_iter().map(|name| (name.parse().unwrap(), "v".parse().unwrap())).collect(),
+        );
         headers.edit(&Edit::RemoveLike(pattern)).unwrap();
         let mut left: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
         left.sort();

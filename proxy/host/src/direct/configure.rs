@@ -22,11 +22,7 @@ impl Direct {
     /// # Errors
     ///
     /// A trap of the guest.
-    pub(crate) fn configure(
-        &self,
-        store: &mut Store<Limits>,
-        settings: &str,
-    ) -> wasmtime::Result<Outcome> {
+    pub(crate) fn configure(&self, store: &mut Store<Limits>, settings: &str) -> wasmtime::Result<Outcome> {
         let mut linker = Linker::new(store.engine());
         linker.define_unknown_imports_as_traps(&self.module)?;
         let instance = linker.instantiate(&mut *store, &self.module)?;
@@ -54,12 +50,7 @@ impl Direct {
     }
 }
 
-fn give(
-    instance: &Instance,
-    store: &mut Store<Limits>,
-    memory: Memory,
-    text: &str,
-) -> wasmtime::Result<i32> {
+fn give(instance: &Instance, store: &mut Store<Limits>, memory: Memory, text: &str) -> wasmtime::Result<i32> {
     let realloc = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, "cabi_realloc")?;
     let at = realloc.call(&mut *store, (0, 0, 1, i32::try_from(text.len())?))?;
     memory.write(&mut *store, at.cast_unsigned() as usize, text.as_bytes())?;

@@ -70,10 +70,7 @@ pub(super) fn give(
 }
 
 /// A block from the books of the guest's allocator.
-fn from_heap(
-    mut store: impl AsContextMut<Data = CallState>,
-    bytes: u32,
-) -> wasmtime::Result<Option<u32>> {
+fn from_heap(mut store: impl AsContextMut<Data = CallState>, bytes: u32) -> wasmtime::Result<Option<u32>> {
     let mut context = store.as_context_mut();
     let guest = context.data().guest.as_ref().ok_or(Lie::NotNow)?;
     let (memory, Some(books)) = (guest.memory, guest.heap) else { return Ok(None) };

@@ -122,3 +122,6 @@ impl Changing {
 
 /// Of WebAssembly's memory.
 const PAGE: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

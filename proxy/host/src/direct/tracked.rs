@@ -15,11 +15,10 @@
 
 mod body;
 
-
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection, MemoryType, Module, RawSection,
-    TypeSection, ValType,
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection, MemoryType, Module,
+    RawSection, TypeSection, ValType,
 };
 use wasmparser::{
     DataKind, ElementKind, FuncValidatorAllocations, Parser, Payload, TypeRef, ValidPayload, Validator,
@@ -203,3 +202,6 @@ fn is_number(ty: wasmparser::ValType) -> bool {
     use wasmparser::ValType::{F32, F64, I32, I64};
     matches!(ty, I32 | I64 | F32 | F64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! From a configuration to a generation. Blocks: compiles, reads databases.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use edgeloom_core::client::Trust;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::route::RouteTable;
 use edgeloom_host::geo::GeoError;
-use edgeloom_host::{FilterPlan, Geo, Grants, Host, Instances, PrepareError, Source};
+use edgeloom_host::{FilterPlan, Geo, Grants, Host, Instances, Opened, PrepareError, Source};
 use jiff::Timestamp;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use sha2::{Digest as _, Sha256};
@@ -68,7 +69,8 @@ pub(crate) enum Refused {
 pub(crate) struct FilterRefused {
     name: String,
     place: Place,
-    error: PrepareError,
+    /// Of several filters, where it is their module's.
+    error: Arc<PrepareError>,
 }
 
 impl Builder {
@@ -86,11 +88,19 @@ impl Builder {
     fn draft(&self, config: Config, running: Option<&Generation>) -> Result<Draft, Refused> {
         let geo =
             config.geo.as_ref().map(|source| open(source, running)).transpose().map_err(Refused::Geo)?;
+        // Each file is read once: all filters of a generation that name it have the same.
+        let used: HashSet<usize> = config.filters.iter().map(|filter| filter.module).collect();
+        let modules: Vec<_> = config.modules.iter().enumerate().collect();
+        let modules = in_parallel(&modules, |(position, module)| {
+            used.contains(position).then(|| self.host.open(&source(Some(module))).map_err(Arc::new))
+        });
+        let prepared =
+            in_parallel(&config.filters, |filter| self.load(filter, &config, &modules, geo.as_ref()));
         let mut filters = Vec::with_capacity(config.filters.len());
         let mut refused = Vec::new();
         let mut made = 0;
-        for filter in &config.filters {
-            match self.load(filter, &config, geo.as_ref()) {
+        for (filter, prepared) in config.filters.iter().zip(prepared) {
+            match prepared {
                 Ok((loaded, reused)) => {
                     filters.push(loaded);
                     made += usize::from(!reused);
@@ -115,9 +125,12 @@ impl Builder {
         &self,
         filter: &edgeloom_config::Filter,
         config: &Config,
+        modules: &[Option<Result<Opened, Arc<PrepareError>>>],
         geo: Option<&OpenGeo>,
-    ) -> Result<(Loaded, bool), PrepareError> {
+    ) -> Result<(Loaded, bool), Arc<PrepareError>> {
+        // Every filter names a module: `edgeloom-config` has seen to it.
         let module = config.modules.get(filter.module);
+        let opened = modules.get(filter.module).and_then(Option::as_ref);
         let name_of = |id: &edgeloom_core::ids::ClusterId| {
             config.clusters.get(id.index()).map(|cluster| (cluster.name.as_str().into(), *id))
         };
@@ -129,11 +142,7 @@ impl Builder {
         let named = grant_names(&grants);
         let plan = FilterPlan {
             name: filter.name.as_str().into(),
-            source: Source {
-                path: module.map(|module| module.path.clone()).unwrap_or_default(),
-                sha256: module.and_then(|module| module.sha256),
-                size_max: module.map_or(edgeloom_core::limits::MODULE_MAX, |module| module.size_max),
-            },
+            source: source(module),
             settings: filter.settings.to_string(),
             grants,
             deadline: filter.deadline,
@@ -144,7 +153,11 @@ impl Builder {
                 edgeloom_config::Instances::Reuse(most) => Instances::Reuse(most),
             },
         };
-        let prepared = self.host.prepare(&plan)?;
+        let prepared = match opened {
+            Some(Ok(opened)) => self.host.prepare_of(opened, &plan)?,
+            Some(Err(error)) => return Err(Arc::clone(error)),
+            None => self.host.prepare(&plan)?,
+        };
         let loaded = Loaded {
             phases: prepared.filter.phases(),
             metrics: self.metrics.filter(&filter.name),
@@ -251,6 +264,33 @@ impl Draft {
     }
 }
 
+fn source(module: Option<&edgeloom_config::Module>) -> Source {
+    Source {
+        path: module.map(|module| module.path.clone()).unwrap_or_default(),
+        sha256: module.and_then(|module| module.sha256),
+        size_max: module.map_or(edgeloom_core::limits::MODULE_MAX, |module| module.size_max),
+    }
+}
+
+/// What becomes of each item, made on as many threads as there are processors.
+fn in_parallel<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    let mut made: Vec<Option<R>> = Vec::new();
+    made.resize_with(items.len(), || None);
+    std::thread::scope(|scope| {
+        for (items, made) in items.chunks(share).zip(made.chunks_mut(share)) {
+            let make = &make;
+            scope.spawn(move || {
+                for (item, place) in items.iter().zip(made) {
+                    *place = Some(make(item));
+                }
+            });
+        }
+    });
+    made.into_iter().flatten().collect()
+}
+
 /// The running generation's database where its files are the same, else a new one.
 fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, GeoError> {
     let files: Vec<_> = geo_files(source).map(stamped).collect();
@@ -289,7 +329,7 @@ impl fmt::Display for Refused {
             Self::Filters(refused) => {
                 for (n, FilterRefused { name, place, error }) in refused.iter().enumerate() {
                     let line = if n == 0 { "" } else { "\n" };
-                    write!(f, "{line}{place}: filter `{name}`: {}", sentence(error))?;
+                    write!(f, "{line}{place}: filter `{name}`: {}", sentence(&**error))?;
                 }
                 Ok(())
             }

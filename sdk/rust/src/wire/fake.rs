@@ -206,7 +206,8 @@ impl Head {
             }
             Edit::RemoveLike(pattern) => {
                 let meant = rules::name_pattern(pattern)?;
-                self.headers.retain(|(known, _)| known.is_reserved() || !meant.matches(Some(known.as_bytes())));
+                self.headers
+                    .retain(|(known, _)| known.is_reserved() || !meant.matches(Some(known.as_bytes())));
                 Ok(())
             }
             Edit::Fact(name, value) => self.leave(name, value),
