@@ -1,5 +1,7 @@
 //! The job, asked of the real binary from both ends.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::thread::park_timeout;
