@@ -26,7 +26,7 @@ const TURNED_DOWN: &[(&[&str], &str)] = &[
 const PINGORAS: &[(&[&str], &str)] = &[(&["session"], "exchange"), (&["ctx"], "exchange")];
 
 /// Names that others have given.
-const FOREIGN: &[&str] = &["set_hostcall_fuel"];
+const FOREIGN: &[&str] = &["get_plugin_configuration", "set_hostcall_fuel"];
 
 /// Where our own words are defined, quoted and checked.
 const ABOUT_WORDS: &str = "proxy/xtask/";
