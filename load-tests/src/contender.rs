@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use edgeloom_testbed::{Client, Edge, Launch, Request};
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::cores::Seat;
@@ -38,7 +37,10 @@ pub(crate) struct Live {
 
 enum Process {
     Edge(Box<Edge>),
-    Peer(Running),
+    Peer {
+        /// Ends it when it is dropped.
+        _running: Running,
+    },
 }
 
 impl Contender {
@@ -140,7 +142,7 @@ impl Contender {
                 started = Instant::now();
                 let running = bench.cores().on(seat, || peer.start(*job, &ground, bench.programs()))??;
                 let (address, pid) = (running.address, running.pid);
-                (Process::Peer(running), address, pid)
+                (Process::Peer { _running: running }, address, pid)
             }
         };
         let (client, tree) = (Client::try_to(address)?, Tree::of(pid)?);
@@ -175,7 +177,7 @@ impl Live {
     pub(crate) fn edge(&self) -> Option<&Edge> {
         match &self.process {
             Process::Edge(edge) => Some(edge),
-            Process::Peer(_) => None,
+            Process::Peer { .. } => None,
         }
     }
 
@@ -209,18 +211,6 @@ impl Live {
         let Some(edge) = self.edge() else { return Ok(BTreeMap::new()) };
         let metrics = Client::try_to(edge.admin())?.attempt(Request::get("/metrics"))?;
         Ok(faults(metrics.text()))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Self::Peer(running) = self
-            && let Some(pid) = i32::try_from(running.pid).ok().and_then(Pid::from_raw)
-        {
-            // At once, to all of them: at the polite signal that follows, Pingora waits for minutes for
-            // connections that are not there.
-            let _ = kill_process(pid, Signal::INT);
-        }
     }
 }
 

@@ -55,9 +55,10 @@ impl Bench {
 }
 
 fn is_told_where(arguments: &[OsString]) -> bool {
-    arguments.iter().filter_map(|argument| argument.to_str()).any(|argument| {
-        argument == "--report" || argument.starts_with("--report=")
-    })
+    arguments
+        .iter()
+        .filter_map(|argument| argument.to_str())
+        .any(|argument| argument == "--report" || argument.starts_with("--report="))
 }
 
 #[cfg(test)]
@@ -66,9 +67,8 @@ mod tests {
 
     #[test]
     fn a_report_goes_where_one_is_told_and_nowhere_else() {
-        let told = |arguments: &[&str]| {
-            is_told_where(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
-        };
+        let told =
+            |arguments: &[&str]| is_told_where(&arguments.iter().map(OsString::from).collect::<Vec<_>>());
         assert!(told(&["--quick", "--report", "here"]) && told(&["--report=here"]));
         assert!(!told(&["--quick"]) && !told(&["--reports"]));
     }

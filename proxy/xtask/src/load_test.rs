@@ -36,7 +36,10 @@ impl LoadTest {
         let packages = ["--package=edgeloom", "--package=edgeloom-load"];
         house.cargo().args(["build", "--release", "--bins"]).args(packages).run()?;
         let mut load = program("target/release/edgeloom-load");
-        load.arg("scenarios").arg("--oha").arg(oha).args(["--edge=target/release/edgeloom", "--filters=target/filters"]);
+        load.arg("scenarios")
+            .arg("--oha")
+            .arg(oha)
+            .args(["--edge=target/release/edgeloom", "--filters=target/filters"]);
         Err(load.args(&self.arguments).become_it())
     }
 }

@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     // The demo checks an operator's own configuration before it stands origins behind it.
     ("edgeloom-testbed", &["edgeloom-config"], &[]),
     ("edgeloom-load", &["edgeloom-testbed"], &[]),
+    ("edgeloom-load-small", &["edgeloom-sdk"], &[]),
     // Peers are other people's proxies: what is ours in them is the job they are given.
     ("edgeloom-peer-*", &["edgeloom-peer-job"], &["edgeloom-testbed"]),
     ("xtask", &[], &[]),
