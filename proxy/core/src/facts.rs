@@ -55,27 +55,6 @@ impl Facts {
         Ok(())
     }
 
-    /// Leaves all of these facts or, where one is refused or `then` refuses, none.
-    ///
-    /// `then` is for what must come about together with them, such as the
-    /// edits to the head that came in the same call.
-    ///
-    /// # Errors
-    ///
-    /// The first refusal.
-    pub fn apply<'a>(
-        &mut self,
-        facts: impl IntoIterator<Item = (&'a str, &'a str)>,
-        then: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        let mark = self.journal.len();
-        facts
-            .into_iter()
-            .try_for_each(|(name, value)| self.set(name, value))
-            .and_then(|()| then())
-            .inspect_err(|_refusal| self.unwind(mark))
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -94,7 +73,12 @@ impl Facts {
         self.unwind(0);
     }
 
-    fn unwind(&mut self, mark: usize) {
+    /// For [`unwind`](Self::unwind): where the journal is now.
+    pub(crate) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    pub(crate) fn unwind(&mut self, mark: usize) {
         for undo in self.journal.drain(mark..).rev() {
             match undo {
                 Undo::Forget => {
@@ -124,7 +108,8 @@ fn check(name: &str, value: &str) -> Result<(), Refusal> {
         return Err(Refusal::TooLarge);
     }
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-    if name.is_empty() || !name.bytes().all(legal) || value.chars().any(char::is_control) {
+    let is_plain = value.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+    if name.is_empty() || !name.bytes().all(legal) || !(is_plain || !value.chars().any(char::is_control)) {
         return Err(Refusal::Malformed);
     }
     Ok(())
@@ -200,21 +185,6 @@ mod tests {
             prop_assert_eq!(&facts, &before);
             facts.rollback();
             prop_assert_eq!(&facts, &before);
-        }
-
-        #[test]
-        fn apply_leaves_all_facts_or_none(earlier in any_facts(), facts in any_facts(), refuse: bool) {
-            let mut whole = Facts::default();
-            for (name, value) in lend(&earlier) {
-                let _refused_or_not = whole.set(name, value);
-            }
-            let (before, mut single) = (whole.clone(), whole.clone());
-            let then = || if refuse { Err(Refusal::Reserved) } else { Ok(()) };
-            let expected = lend(&facts).try_for_each(|(name, value)| single.set(name, value)).and_then(|()| then());
-            prop_assert_eq!(whole.apply(lend(&facts), then), expected);
-            prop_assert_eq!(&whole, if expected.is_ok() { &single } else { &before });
-            whole.rollback();
-            prop_assert!(whole.is_empty());
         }
     }
 }

@@ -10,9 +10,13 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::condition::canonical;
 use crate::limits::TARGET_MAX;
 
-pub use headers::{Headers, RESERVED, header_name, is_reserved};
+pub use change::{Change, apply};
+pub use headers::Headers;
+pub use names::{Names, RESERVED, header_name, is_reserved};
 
+mod change;
 mod headers;
+mod names;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgeloom_core::fault::Fault;
+use edgeloom_core::head::Names;
 use edgeloom_core::limits::{GUEST_TEXT_MAX, HANDED_OVER_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::Verdict;
@@ -73,6 +74,7 @@ impl Instance {
             guest: None,
             touched: Touched::default(),
             reply: Reply::default(),
+            names: Names::default(),
             request: RequestSubject::default(),
             response: ResponseSubject::default(),
         };

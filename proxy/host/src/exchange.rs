@@ -3,11 +3,12 @@
 //! Guest input is hostile. Core checks names, values and targets; here the
 //! edits of one `apply` are made all or none, and a cluster only by its grant.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use edgeloom_core::client::Client;
 use edgeloom_core::facts::Facts;
-use edgeloom_core::head::{Edit, Headers, Refusal, RequestHead, ResponseHead};
+use edgeloom_core::head::{Change, Edit, Headers, Names, Refusal, RequestHead, ResponseHead, apply};
 use edgeloom_core::ids::ClusterId;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -103,6 +104,8 @@ pub(crate) struct CallState {
     /// Where the host wrote into it.
     pub(crate) touched: Touched,
     pub(crate) reply: Reply,
+    /// Of headers that its calls have edited.
+    pub(crate) names: Names,
     pub(crate) request: RequestSubject,
     pub(crate) response: ResponseSubject,
 }
@@ -162,19 +165,19 @@ impl contract::HostRequest for CallState {
     }
 
     fn set_header(&mut self, _: Resource<Request>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Set(&name, &value))?)
+        Ok(self.request.head.headers.edit(&Edit::Set(&name, &value), &mut self.names)?)
     }
 
     fn add_header(&mut self, _: Resource<Request>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Add(&name, &value))?)
+        Ok(self.request.head.headers.edit(&Edit::Add(&name, &value), &mut self.names)?)
     }
 
     fn remove_header(&mut self, _: Resource<Request>, name: String) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Remove(&name))?)
+        Ok(self.request.head.headers.edit(&Edit::Remove(&name), &mut self.names)?)
     }
 
     fn apply(&mut self, _: Resource<Request>, edits: Vec<contract::Edit>) -> Answered {
-        apply(&mut self.request.head.headers, &mut self.request.facts, &edits)
+        Ok(changed(&mut self.request.head.headers, &mut self.request.facts, &mut self.names, &edits)?)
     }
 
     fn route_to(&mut self, _: Resource<Request>, cluster: String) -> Answered {
@@ -208,19 +211,19 @@ impl contract::HostResponse for CallState {
     }
 
     fn set_header(&mut self, _: Resource<Response>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Set(&name, &value))?)
+        Ok(self.response.head.headers.edit(&Edit::Set(&name, &value), &mut self.names)?)
     }
 
     fn add_header(&mut self, _: Resource<Response>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Add(&name, &value))?)
+        Ok(self.response.head.headers.edit(&Edit::Add(&name, &value), &mut self.names)?)
     }
 
     fn remove_header(&mut self, _: Resource<Response>, name: String) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Remove(&name))?)
+        Ok(self.response.head.headers.edit(&Edit::Remove(&name), &mut self.names)?)
     }
 
     fn apply(&mut self, _: Resource<Response>, edits: Vec<contract::Edit>) -> Answered {
-        apply(&mut self.response.head.headers, &mut self.response.facts, &edits)
+        Ok(changed(&mut self.response.head.headers, &mut self.response.facts, &mut self.names, &edits)?)
     }
 
     fn drop(&mut self, _: Resource<Response>) -> wasmtime::Result<()> {
@@ -242,23 +245,23 @@ fn lines(headers: &Headers) -> Vec<contract::Header> {
     headers.map().iter().map(line).collect()
 }
 
-/// Header lines and facts, all or none.
-fn apply(headers: &mut Headers, facts: &mut Facts, edits: &[contract::Edit]) -> Answered {
-    let new_facts = edits.iter().filter_map(|edit| match edit {
-        contract::Edit::Fact((name, value)) => Some((&**name, &**value)),
-        contract::Edit::Set(_)
-        | contract::Edit::Add(_)
-        | contract::Edit::Remove(_)
-        | contract::Edit::RemoveLike(_) => None,
+fn changed(
+    headers: &mut Headers,
+    facts: &mut Facts,
+    names: &mut Names,
+    edits: &[contract::Edit],
+) -> Result<(), Refusal> {
+    let changes = edits.iter().map(|edit| {
+        Ok::<_, Infallible>(match edit {
+            contract::Edit::Set(line) => Change::Line(Edit::Set(&line.name, &line.value)),
+            contract::Edit::Add(line) => Change::Line(Edit::Add(&line.name, &line.value)),
+            contract::Edit::Remove(name) => Change::Line(Edit::Remove(name)),
+            contract::Edit::RemoveLike(pattern) => Change::Line(Edit::RemoveLike(pattern)),
+            contract::Edit::Fact((name, value)) => Change::Fact(name, value),
+        })
     });
-    let lines = edits.iter().filter_map(|edit| match edit {
-        contract::Edit::Set(line) => Some(Edit::Set(&line.name, &line.value)),
-        contract::Edit::Add(line) => Some(Edit::Add(&line.name, &line.value)),
-        contract::Edit::Remove(name) => Some(Edit::Remove(name)),
-        contract::Edit::RemoveLike(pattern) => Some(Edit::RemoveLike(pattern)),
-        contract::Edit::Fact(_) => None,
-    });
-    Ok(facts.apply(new_facts, || headers.apply(lines))?)
+    let Ok(applied) = apply(headers, facts, names, changes);
+    applied
 }
 
 impl From<Refusal> for contract::Refusal {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes as Body;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::{Fault, OnFault};
-use edgeloom_core::head::{Edit, Headers, final_status};
+use edgeloom_core::head::{Edit, Headers, Names, final_status};
 use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::{Answer, Verdict};
@@ -243,9 +243,9 @@ pub(crate) fn answer<'a>(
     let status = final_status(status).map_err(|_refusal| {
         Fault::Returned(format!("the answer's status {status} is not from 200 to 599"))
     })?;
-    let mut headers = Headers::default();
+    let (mut headers, mut names) = (Headers::default(), Names::default());
     for (position, line) in lines.enumerate() {
-        headers.edit(&line).map_err(|refusal| {
+        headers.edit(&line, &mut names).map_err(|refusal| {
             Fault::Returned(cut(
                 &format!("header {} of the answer is refused: {refusal}", position + 1),
                 GUEST_TEXT_MAX,

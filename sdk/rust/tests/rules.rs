@@ -1,7 +1,7 @@
 //! The rules by which `testing` refuses edits are the proxy's own.
 #![cfg(not(target_arch = "wasm32"))]
 
-use edgeloom_core::head::{Edit, Headers, RESERVED, RequestHead, ResponseHead};
+use edgeloom_core::head::{Change, Edit, Headers, Names, RESERVED, RequestHead, ResponseHead};
 use edgeloom_core::limits::{
     EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX, TARGET_MAX,
 };
@@ -18,6 +18,12 @@ fn outcome(proxy: Result<(), head::Refusal>) -> Result<(), Refusal> {
     })
 }
 
+fn applied<'a>(headers: &mut Headers, edits: impl Iterator<Item = Edit<'a>>) -> Result<(), head::Refusal> {
+    let changes = edits.map(|edit| Ok::<_, std::convert::Infallible>(Change::Line(edit)));
+    let Ok(applied) = head::apply(headers, &mut Facts::default(), &mut Names::default(), changes);
+    applied
+}
+
 #[test]
 fn the_same_headers_are_reserved() {
     for name in
@@ -26,7 +32,7 @@ fn the_same_headers_are_reserved() {
         let name = HeaderName::new(name).unwrap();
         let mut headers = Headers::default();
         let mut request = Request::get("http://a.example/");
-        let proxy = outcome(headers.edit(&Edit::Set(&name, b"1")));
+        let proxy = outcome(headers.edit(&Edit::Set(&name, b"1"), &mut Names::default()));
         assert_eq!(request.try_apply(Edits::new().set(&name, "1")), proxy, "{name}");
         assert_eq!(name.is_reserved(), proxy == Err(Refusal::Reserved), "{name}");
     }
@@ -42,7 +48,7 @@ fn the_same_names_are_like_a_pattern() {
             headers.map_mut().append(name, "v".parse().unwrap());
             response = response.with_header(name, "v");
         }
-        let proxy = outcome(headers.edit(&Edit::RemoveLike(pattern)));
+        let proxy = outcome(headers.edit(&Edit::RemoveLike(pattern), &mut Names::default()));
         assert_eq!(response.try_apply(Edits::new().remove_like(pattern)), proxy, "{pattern}");
         let mut left: Vec<_> = response.headers().into_iter().map(|(name, _)| name.to_string()).collect();
         let mut expected: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
@@ -65,7 +71,7 @@ fn the_same_values_are_legal() {
     for value in &values {
         let mut headers = Headers::default();
         let mut response = Response::new(200);
-        let proxy = outcome(headers.edit(&Edit::Add(&name, value)));
+        let proxy = outcome(headers.edit(&Edit::Add(&name, value), &mut Names::default()));
         assert_eq!(response.try_apply(Edits::new().add(&name, value)), proxy, "{:?}", value.get(..3));
     }
 }
@@ -76,7 +82,7 @@ fn a_head_may_grow_as_far() {
     let mut headers = Headers::default();
     let mut response = Response::new(200);
     for line in 0..HEAD_LINES_MAX + 2 {
-        let proxy = outcome(headers.edit(&Edit::Add(&name, b"1")));
+        let proxy = outcome(headers.edit(&Edit::Add(&name, b"1"), &mut Names::default()));
         assert_eq!(response.try_apply(Edits::new().add(&name, "1")), proxy, "line {line}");
     }
     assert_eq!(response.headers().len(), headers.map().len());
@@ -86,7 +92,7 @@ fn a_head_may_grow_as_far() {
         (0..count).for_each(|_| {
             edits.set(&name, "1");
         });
-        let proxy = outcome(Headers::default().apply((0..count).map(|_| Edit::Set(&name, b"1"))));
+        let proxy = outcome(applied(&mut Headers::default(), (0..count).map(|_| Edit::Set(&name, b"1"))));
         assert_eq!(Response::new(200).try_apply(&edits), proxy, "{count} edits");
     }
 }

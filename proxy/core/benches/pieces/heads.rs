@@ -1,7 +1,9 @@
 //! What filters read and edit: always on the head of a browser's request.
 
+use std::convert::Infallible;
+
 use edgeloom_core::facts::Facts;
-use edgeloom_core::head::{Edit, Refusal, RequestHead};
+use edgeloom_core::head::{Change, Edit, Names, Refusal, RequestHead, apply};
 
 use crate::gauge::Gauge;
 use crate::visitor;
@@ -22,18 +24,18 @@ pub(crate) fn measure(gauge: &mut Gauge) {
         // Counting what is there already is part of the first edit only.
         let counted = || {
             let mut head = head();
-            head.headers.edit(&Edit::Set("x-first", b"1")).unwrap();
+            head.headers.edit(&Edit::Set("x-first", b"1"), &mut Names::default()).unwrap();
             head.commit();
             head
         };
         gauge.on(&format!("head/{name}"), counted, |head| match edits {
-            [edit] => head.headers.edit(edit).unwrap(),
-            several => head.headers.apply(several.iter().cloned()).unwrap(),
+            [edit] => head.headers.edit(edit, &mut Names::default()).unwrap(),
+            several => make(head, several),
         });
     }
-    gauge.on("head/the first edit", head, |head| head.headers.edit(&Edit::Set("x-country", b"SE")).unwrap());
+    gauge.on("head/the first edit", head, |head| make(head, &[Edit::Set("x-country", b"SE")]));
     gauge.on("head/a reserved header is refused", head, |head| {
-        let refused = head.headers.edit(&Edit::Set("x-forwarded-for", b"192.0.2.1"));
+        let refused = head.headers.edit(&Edit::Set("x-forwarded-for", b"192.0.2.1"), &mut Names::default());
         assert_eq!(refused, Err(Refusal::Reserved));
     });
     gauge.on("head/set the path", head, |head| head.set_target("/north/swedish-wood?page=2").unwrap());
@@ -48,6 +50,12 @@ const FOUR: [Edit<'static>; 4] = [
     Edit::Remove("referer"),
 ];
 
+fn make(head: &mut RequestHead, edits: &[Edit<'_>]) {
+    let changes = edits.iter().cloned().map(|edit| Ok::<_, Infallible>(Change::Line(edit)));
+    let Ok(made) = apply(&mut head.headers, &mut Facts::default(), &mut Names::default(), changes);
+    made.unwrap();
+}
+
 fn read(gauge: &mut Gauge, head: &RequestHead) {
     let headers = &head.headers;
     assert!(headers.get("cookie").is_some() && headers.get("x-internal").is_none());
@@ -60,7 +68,7 @@ fn read(gauge: &mut Gauge, head: &RequestHead) {
 fn settle(gauge: &mut Gauge, head: impl Fn() -> RequestHead) {
     let edited = || {
         let mut head = head();
-        head.headers.apply(FOUR).unwrap();
+        make(&mut head, &FOUR);
         head
     };
     gauge.on("head/commit four edits", edited, RequestHead::commit);

@@ -1,8 +1,11 @@
 //! The header lines of a head, the edits to them, and the way back.
 
+use std::borrow::Cow;
+
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::names::{NamePattern, Names, is_reserved};
 use super::{Edit, Refusal};
 use crate::limits::{EDITS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX};
 
@@ -42,14 +45,6 @@ impl Before {
     }
 }
 
-/// An edit whose name and value are known to be legal.
-enum Checked<'a> {
-    Set(HeaderName, HeaderValue),
-    Add(HeaderName, HeaderValue),
-    Remove(HeaderName),
-    RemoveLike(&'a str),
-}
-
 impl Headers {
     pub fn new(map: HeaderMap) -> Self {
         Self { map, bytes: None, journal: Vec::new() }
@@ -73,31 +68,26 @@ impl Headers {
         self.map.get(name)
     }
 
-    /// Makes one edit.
+    /// Makes one edit. `names` are those that the filter has used before.
     ///
     /// # Errors
     ///
     /// See [`Refusal`]; nothing is changed then.
-    pub fn edit(&mut self, edit: &Edit<'_>) -> Result<(), Refusal> {
-        let edit = check(edit)?;
-        self.make(edit)
-    }
-
-    /// Makes all of these edits in order or, where one is refused, none.
-    ///
-    /// # Errors
-    ///
-    /// The first refusal.
-    pub fn apply<'a>(&mut self, edits: impl IntoIterator<Item = Edit<'a>>) -> Result<(), Refusal> {
-        let mark = self.journal.len();
-        for (position, edit) in edits.into_iter().enumerate() {
-            let made = if position == EDITS_MAX { Err(Refusal::TooLarge) } else { self.edit(&edit) };
-            if let Err(refusal) = made {
-                self.unwind(mark);
-                return Err(refusal);
-            }
+    pub fn edit(&mut self, edit: &Edit<'_>, names: &mut Names) -> Result<(), Refusal> {
+        // The journal keeps old values alive: without this, a guest that sets one long
+        // header again and again until its deadline would fill the memory of the proxy.
+        if self.journal.len() >= EDITS_MAX {
+            return Err(Refusal::TooLarge);
         }
-        Ok(())
+        match *edit {
+            Edit::Set(name, value) => self.set(names.editable(name)?, header_value(value)?),
+            Edit::Add(name, value) => self.add(names.editable(name)?, header_value(value)?),
+            Edit::Remove(name) => {
+                let name = names.editable(name)?;
+                self.remove(&name)
+            }
+            Edit::RemoveLike(pattern) => self.remove_like(pattern),
+        }
     }
 
     pub(crate) fn commit(&mut self) {
@@ -108,32 +98,17 @@ impl Headers {
         self.unwind(0);
     }
 
-    fn make(&mut self, edit: Checked<'_>) -> Result<(), Refusal> {
-        // The journal keeps old values alive: without this, a guest that sets one long
-        // header again and again until its deadline would fill the memory of the proxy.
-        if self.journal.len() >= EDITS_MAX {
-            return Err(Refusal::TooLarge);
-        }
-        match edit {
-            Checked::Set(name, value) => self.set(name, value),
-            Checked::Add(name, value) => {
-                self.reserve(line(&name, &value))?;
-                let before =
-                    if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
-                self.journal.push(Undo { name, before });
-                Ok(())
-            }
-            Checked::Remove(name) => self.remove(name),
-            Checked::RemoveLike(pattern) => {
-                let is_meant =
-                    |name: &&HeaderName| is_like(name.as_str(), pattern) && !is_reserved(name.as_str());
-                let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
-                if self.journal.len() + meant.len() > EDITS_MAX {
-                    return Err(Refusal::TooLarge);
-                }
-                meant.into_iter().try_for_each(|name| self.remove(name))
-            }
-        }
+    /// For [`unwind`](Self::unwind): where the journal is now.
+    pub(super) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    fn add(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+        let bytes = self.bytes();
+        self.bytes = Some(next(bytes, line(&name, &value), 0, self.map.len())?);
+        let before = if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
+        self.journal.push(Undo { name, before });
+        Ok(())
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
@@ -166,7 +141,7 @@ impl Headers {
         Ok(())
     }
 
-    fn remove(&mut self, name: HeaderName) -> Result<(), Refusal> {
+    fn remove(&mut self, name: &HeaderName) -> Result<(), Refusal> {
         let bytes = self.bytes();
         if let Entry::Occupied(entry) = self.map.entry(name) {
             let removed = entry.iter().map(|old| line(entry.key(), old)).sum();
@@ -177,11 +152,19 @@ impl Headers {
         Ok(())
     }
 
-    /// Counts `added` bytes in.
-    fn reserve(&mut self, added: usize) -> Result<(), Refusal> {
-        let bytes = self.bytes();
-        self.bytes = Some(next(bytes, added, 0, self.map.len())?);
-        Ok(())
+    fn remove_like(&mut self, pattern: &str) -> Result<(), Refusal> {
+        let lower = if pattern.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(pattern.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(pattern)
+        };
+        let pattern = NamePattern::new(&lower)?;
+        let is_meant = |name: &&HeaderName| pattern.matches(name.as_str()) && !is_reserved(name.as_str());
+        let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
+        if self.journal.len() + meant.len() > EDITS_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        meant.iter().try_for_each(|name| self.remove(name))
     }
 
     fn bytes(&mut self) -> usize {
@@ -189,7 +172,7 @@ impl Headers {
         *self.bytes.get_or_insert_with(|| map.iter().map(|(name, value)| line(name, value)).sum())
     }
 
-    fn unwind(&mut self, mark: usize) {
+    pub(super) fn unwind(&mut self, mark: usize) {
         while self.journal.len() > mark {
             let Some(Undo { name, before }) = self.journal.pop() else {
                 return;
@@ -230,85 +213,9 @@ fn line(name: &HeaderName, value: &HeaderValue) -> usize {
     name.as_str().len() + value.len()
 }
 
-fn check<'a>(edit: &Edit<'a>) -> Result<Checked<'a>, Refusal> {
-    match *edit {
-        Edit::Set(name, value) => Ok(Checked::Set(header_name(name)?, header_value(value)?)),
-        Edit::Add(name, value) => Ok(Checked::Add(header_name(name)?, header_value(value)?)),
-        Edit::Remove(name) => Ok(Checked::Remove(header_name(name)?)),
-        Edit::RemoveLike(pattern) => name_pattern(pattern).map(Checked::RemoveLike),
-    }
-}
-
-/// The name of a header that a filter may edit.
-///
-/// # Errors
-///
-/// `Malformed` where it is no token (RFC 9110 section 5.6.2), `Reserved` where it is the proxy's.
-pub fn header_name(name: &str) -> Result<HeaderName, Refusal> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_illegal| Refusal::Malformed)?;
-    if is_reserved(name.as_str()) { Err(Refusal::Reserved) } else { Ok(name) }
-}
-
-/// A pattern that a header's name can be like: legal in a name, but for its `*`.
-fn name_pattern(pattern: &str) -> Result<&str, Refusal> {
-    let mut pieces = pattern.split('*').filter(|piece| !piece.is_empty());
-    match pieces.find(|piece| HeaderName::from_bytes(piece.as_bytes()).is_err()) {
-        None if !pattern.is_empty() => Ok(pattern),
-        Some(_) | None => Err(Refusal::Malformed),
-    }
-}
-
-/// Each piece is taken where it is first found: with `*` as the only wildcard nothing is missed by it.
-fn is_like(name: &str, pattern: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return name.eq_ignore_ascii_case(pattern) };
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let Some((begin, inner)) = name.split_at_checked(first.len()) else { return false };
-    let Some((mut inner, end)) =
-        inner.len().checked_sub(last.len()).and_then(|at| inner.split_at_checked(at))
-    else {
-        return false;
-    };
-    if !begin.eq_ignore_ascii_case(first) || !end.eq_ignore_ascii_case(last) {
-        return false;
-    }
-    for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
-        let mut windows = inner.as_bytes().windows(piece.len());
-        let Some(at) = windows.position(|window| window.eq_ignore_ascii_case(piece.as_bytes())) else {
-            return false;
-        };
-        inner = inner.get(at + piece.len()..).unwrap_or_default();
-    }
-    true
-}
-
 fn header_value(value: &[u8]) -> Result<HeaderValue, Refusal> {
     if value.len() > HEAD_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
     HeaderValue::from_bytes(value).map_err(|_illegal| Refusal::Malformed)
-}
-
-/// Headers that frame the message or that the proxy itself vouches for: a
-/// filter that could write them could smuggle a request or forge a client.
-pub const RESERVED: [&str; 15] = [
-    "connection",
-    "content-length",
-    "forwarded",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-request-id",
-];
-
-/// Whether filters may not edit this header. The name is lower case.
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
 }

@@ -2,6 +2,7 @@ use http::HeaderValue;
 use proptest::prelude::*;
 
 use super::*;
+use crate::facts::Facts;
 use crate::limits::{EDITS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX};
 
 fn request() -> RequestHead {
@@ -25,9 +26,9 @@ fn lines(headers: &Headers) -> Vec<(String, String)> {
 #[test]
 fn set_replaces_every_value_and_add_keeps_them() {
     let mut head = request();
-    head.headers.edit(&Edit::Set("Cookie", b"c=3")).unwrap();
-    head.headers.edit(&Edit::Add("accept", b"text/plain")).unwrap();
-    head.headers.edit(&Edit::Remove("x-none")).unwrap();
+    head.headers.edit(&Edit::Set("Cookie", b"c=3"), &mut Names::default()).unwrap();
+    head.headers.edit(&Edit::Add("accept", b"text/plain"), &mut Names::default()).unwrap();
+    head.headers.edit(&Edit::Remove("x-none"), &mut Names::default()).unwrap();
     assert_eq!(head.headers.map().get_all("cookie").iter().count(), 1);
     assert_eq!(head.headers.map().get_all("accept").iter().count(), 2);
 }
@@ -36,8 +37,16 @@ fn set_replaces_every_value_and_add_keeps_them() {
 fn what_frames_the_message_is_reserved() {
     let mut head = request();
     for name in RESERVED {
-        assert_eq!(head.headers.edit(&Edit::Set(name, b"x")), Err(Refusal::Reserved), "{name}");
-        assert_eq!(head.headers.edit(&Edit::Remove(&name.to_uppercase())), Err(Refusal::Reserved), "{name}");
+        assert_eq!(
+            head.headers.edit(&Edit::Set(name, b"x"), &mut Names::default()),
+            Err(Refusal::Reserved),
+            "{name}"
+        );
+        assert_eq!(
+            head.headers.edit(&Edit::Remove(&name.to_uppercase()), &mut Names::default()),
+            Err(Refusal::Reserved),
+            "{name}"
+        );
     }
 }
 
@@ -45,10 +54,14 @@ fn what_frames_the_message_is_reserved() {
 fn illegal_names_and_values_are_refused() {
     let mut head = request();
     for name in ["", "a b", "a:", "é", "a\r\nb"] {
-        assert_eq!(head.headers.edit(&Edit::Set(name, b"x")), Err(Refusal::Malformed), "{name:?}");
+        assert_eq!(
+            head.headers.edit(&Edit::Set(name, b"x"), &mut Names::default()),
+            Err(Refusal::Malformed),
+            "{name:?}"
+        );
     }
     for value in [&b"a\r\nb: c"[..], b"\0", b"\n"] {
-        assert_eq!(head.headers.edit(&Edit::Set("a", value)), Err(Refusal::Malformed));
+        assert_eq!(head.headers.edit(&Edit::Set("a", value), &mut Names::default()), Err(Refusal::Malformed));
     }
 }
 
@@ -56,21 +69,21 @@ fn illegal_names_and_values_are_refused() {
 fn a_head_grows_to_its_limit_and_not_past_it() {
     let mut head = RequestHead::new(Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
     let value = vec![b'x'; HEAD_BYTES_MAX - 1];
-    head.headers.edit(&Edit::Set("a", &value)).unwrap();
-    assert_eq!(head.headers.edit(&Edit::Add("b", b"")), Err(Refusal::TooLarge));
-    head.headers.edit(&Edit::Set("a", b"small again")).unwrap();
-    head.headers.edit(&Edit::Add("b", b"")).unwrap();
+    head.headers.edit(&Edit::Set("a", &value), &mut Names::default()).unwrap();
+    assert_eq!(head.headers.edit(&Edit::Add("b", b""), &mut Names::default()), Err(Refusal::TooLarge));
+    head.headers.edit(&Edit::Set("a", b"small again"), &mut Names::default()).unwrap();
+    head.headers.edit(&Edit::Add("b", b""), &mut Names::default()).unwrap();
 }
 
 #[test]
 fn there_are_only_so_many_lines() {
     let mut head = RequestHead::new(Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
     for _ in 0..HEAD_LINES_MAX {
-        head.headers.edit(&Edit::Add("a", b"x")).unwrap();
+        head.headers.edit(&Edit::Add("a", b"x"), &mut Names::default()).unwrap();
     }
-    assert_eq!(head.headers.edit(&Edit::Add("a", b"x")), Err(Refusal::TooLarge));
-    assert_eq!(head.headers.edit(&Edit::Set("b", b"x")), Err(Refusal::TooLarge));
-    head.headers.edit(&Edit::Set("a", b"one")).unwrap();
+    assert_eq!(head.headers.edit(&Edit::Add("a", b"x"), &mut Names::default()), Err(Refusal::TooLarge));
+    assert_eq!(head.headers.edit(&Edit::Set("b", b"x"), &mut Names::default()), Err(Refusal::TooLarge));
+    head.headers.edit(&Edit::Set("a", b"one"), &mut Names::default()).unwrap();
 }
 
 #[test]
@@ -78,12 +91,12 @@ fn a_call_makes_only_so_many_edits() {
     let mut head = request();
     for n in 0..EDITS_MAX {
         let edit = if n % 2 == 0 { Edit::Set("a", b"x") } else { Edit::Remove("a") };
-        head.headers.edit(&edit).unwrap();
+        head.headers.edit(&edit, &mut Names::default()).unwrap();
     }
-    assert_eq!(head.headers.edit(&Edit::Set("a", b"x")), Err(Refusal::TooLarge));
-    assert_eq!(head.headers.apply([Edit::Set("a", b"x")]), Err(Refusal::TooLarge));
+    assert_eq!(head.headers.edit(&Edit::Set("a", b"x"), &mut Names::default()), Err(Refusal::TooLarge));
+    assert_eq!(apply_to(&mut head.headers, [Edit::Set("a", b"x")]), Err(Refusal::TooLarge));
     head.commit();
-    head.headers.edit(&Edit::Set("a", b"in the next call")).unwrap();
+    head.headers.edit(&Edit::Set("a", b"in the next call"), &mut Names::default()).unwrap();
 }
 
 #[test]
@@ -120,7 +133,7 @@ fn names_are_removed_by_what_they_are_like() {
         let mut headers = Headers::new(
             names.into_iter().map(|name| (name.parse().unwrap(), "v".parse().unwrap())).collect(),
         );
-        headers.edit(&Edit::RemoveLike(pattern)).unwrap();
+        headers.edit(&Edit::RemoveLike(pattern), &mut Names::default()).unwrap();
         let mut left: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
         left.sort();
         left.join(" ")
@@ -132,8 +145,60 @@ fn names_are_removed_by_what_they_are_like() {
     assert_eq!(left("*"), "host", "what the proxy keeps to itself stays");
     assert_eq!(left("accept"), "host x-a-b-c x-internal x-internal-debug");
     assert_eq!(left("x-internal-debug*debug"), "accept host x-a-b-c x-internal x-internal-debug");
-    assert_eq!(Headers::default().edit(&Edit::RemoveLike("")), Err(Refusal::Malformed));
-    assert_eq!(Headers::default().edit(&Edit::RemoveLike("x y*")), Err(Refusal::Malformed));
+    assert_eq!(
+        Headers::default().edit(&Edit::RemoveLike(""), &mut Names::default()),
+        Err(Refusal::Malformed)
+    );
+    assert_eq!(
+        Headers::default().edit(&Edit::RemoveLike("x y*"), &mut Names::default()),
+        Err(Refusal::Malformed)
+    );
+}
+
+fn apply_to<'a>(headers: &mut Headers, edits: impl IntoIterator<Item = Edit<'a>>) -> Result<(), Refusal> {
+    let changes = edits.into_iter().map(|edit| Ok::<_, std::convert::Infallible>(Change::Line(edit)));
+    let Ok(applied) = apply(headers, &mut Facts::default(), &mut Names::default(), changes);
+    applied
+}
+
+#[test]
+fn lines_and_facts_are_changed_together_or_not_at_all() {
+    let mut head = request();
+    let (mut facts, mut names) = (Facts::default(), Names::default());
+    let before = lines(&head.headers);
+    let mut change = |head: &mut RequestHead, facts: &mut Facts, changes: &[Change<'_>]| {
+        let changes = changes.iter().cloned().map(Ok::<_, &str>);
+        apply(&mut head.headers, facts, &mut names, changes).unwrap()
+    };
+    let (line, fact) = (Change::Line(Edit::Set("x-a", b"1")), Change::Fact("a", "1"));
+    for refused in [Change::Line(Edit::Set("host", b"x")), Change::Fact("A", "x")] {
+        let changes = [line.clone(), fact.clone(), refused];
+        assert!(change(&mut head, &mut facts, &changes).is_err());
+        assert_eq!((lines(&head.headers), facts.is_empty()), (before.clone(), true));
+    }
+    let many = vec![fact.clone(); EDITS_MAX + 1];
+    assert_eq!(change(&mut head, &mut facts, &many), Err(Refusal::TooLarge));
+    assert!(facts.is_empty());
+    assert_eq!(change(&mut head, &mut facts, &[line, fact]), Ok(()));
+    assert_eq!((head.headers.get("x-a").is_some(), facts.get("a")), (true, Some("1")));
+
+    let mut changes = [Ok(Change::Fact("b", "1")), Err("no change")].into_iter();
+    let cut = apply(&mut head.headers, &mut facts, &mut Names::default(), &mut changes);
+    assert_eq!(cut, Err("no change"));
+}
+
+#[test]
+fn a_name_that_is_known_is_the_same_name() {
+    let mut names = Names::default();
+    for _ in 0..2 {
+        assert_eq!(names.editable("x-a").unwrap(), "x-a");
+        assert_eq!(names.editable("X-A").unwrap(), "x-a");
+        assert_eq!(names.editable("host"), Err(Refusal::Reserved));
+        assert_eq!(names.editable("x a"), Err(Refusal::Malformed));
+    }
+    for n in 0..100 {
+        assert_eq!(names.editable(&format!("x-{n}")).unwrap().as_str(), format!("x-{n}"));
+    }
 }
 
 fn any_edit() -> impl Strategy<Value = (u8, String, Vec<u8>)> {
@@ -156,7 +221,7 @@ proptest! {
         let mut head = request();
         let before = lines(&head.headers);
         for edit in &edits {
-            let _refused_or_not = head.headers.edit(&as_edit(edit));
+            let _refused_or_not = head.headers.edit(&as_edit(edit), &mut Names::default());
         }
         let _refused_or_not = head.set_target("/elsewhere");
         head.rollback();
@@ -168,8 +233,8 @@ proptest! {
     fn apply_makes_all_edits_or_none(edits in proptest::collection::vec(any_edit(), 0..12)) {
         let (mut whole, mut single) = (request(), request());
         let before = lines(&whole.headers);
-        let applied = whole.headers.apply(edits.iter().map(as_edit));
-        let first_refusal = edits.iter().map(|edit| single.headers.edit(&as_edit(edit))).find_map(Result::err);
+        let applied = apply_to(&mut whole.headers, edits.iter().map(as_edit));
+        let first_refusal = edits.iter().map(|edit| single.headers.edit(&as_edit(edit), &mut Names::default())).find_map(Result::err);
         if applied.is_ok() {
             prop_assert_eq!(lines(&whole.headers), lines(&single.headers));
             prop_assert_eq!(first_refusal, None);
@@ -182,7 +247,7 @@ proptest! {
     fn edits_never_pass_the_limits(edits in proptest::collection::vec(any_edit(), 0..60)) {
         let mut head = request();
         for edit in &edits {
-            let _refused_or_not = head.headers.edit(&as_edit(edit));
+            let _refused_or_not = head.headers.edit(&as_edit(edit), &mut Names::default());
             let bytes: usize = head.headers.map().iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
             prop_assert!(bytes <= HEAD_BYTES_MAX);
             prop_assert!(head.headers.map().len() <= HEAD_LINES_MAX);

@@ -1,7 +1,7 @@
 //! `edgeloom:filter/http`, for core modules.
 
 use edgeloom_core::facts::Facts;
-use edgeloom_core::head::{Edit, Headers, Refusal};
+use edgeloom_core::head::{Change, Edit, Headers, Refusal, apply};
 use edgeloom_core::limits::EDITS_MAX;
 use wasmtime::{Caller, Linker};
 
@@ -113,7 +113,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
                         let (name, value) = (memory.text(at, length)?, memory.bytes(value, size)?);
-                        Ok(side.headers_mut(state).edit(&Edit::Set(name, value)))
+                        Ok(side.edit(state, &Edit::Set(name, value)))
                     })
                 },
             )?
@@ -123,7 +123,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
                         let (name, value) = (memory.text(at, length)?, memory.bytes(value, size)?);
-                        Ok(side.headers_mut(state).edit(&Edit::Add(name, value)))
+                        Ok(side.edit(state, &Edit::Add(name, value)))
                     })
                 },
             )?
@@ -132,7 +132,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 &method("remove-header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                     edit(guest, to, |state, memory| {
-                        Ok(side.headers_mut(state).edit(&Edit::Remove(memory.text(at, length)?)))
+                        Ok(side.edit(state, &Edit::Remove(memory.text(at, length)?)))
                     })
                 },
             )?
@@ -144,9 +144,8 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                         if usize::try_from(count).is_ok_and(|count| count > EDITS_MAX) {
                             return Ok(Err(Refusal::TooLarge));
                         }
-                        let edits = memory.elements(at, count, EDIT)?.map(|at| Change::read(memory, at));
-                        let edits = edits.collect::<Result<Vec<_>, Lie>>()?;
-                        Ok(side.apply(state, &edits))
+                        let changes = memory.elements(at, count, EDIT)?;
+                        side.apply(state, changes.map(|at| change(memory, at)))
                     })
                 },
             )?;
@@ -176,11 +175,12 @@ impl Side {
         }
     }
 
-    fn headers_mut(self, state: &mut CallState) -> &mut Headers {
-        match self {
+    fn edit(self, state: &mut CallState, edit: &Edit<'_>) -> Result<(), Refusal> {
+        let headers = match self {
             Self::Request => &mut state.request.head.headers,
             Self::Response => &mut state.response.head.headers,
-        }
+        };
+        headers.edit(edit, &mut state.names)
     }
 
     fn facts(self, state: &CallState) -> &Facts {
@@ -190,42 +190,31 @@ impl Side {
         }
     }
 
-    fn apply(self, state: &mut CallState, edits: &[Change<'_>]) -> Result<(), Refusal> {
+    fn apply<'m>(
+        self,
+        state: &mut CallState,
+        changes: impl Iterator<Item = Result<Change<'m>, Lie>>,
+    ) -> Result<Result<(), Refusal>, Lie> {
         let (headers, facts) = match self {
             Self::Request => (&mut state.request.head.headers, &mut state.request.facts),
             Self::Response => (&mut state.response.head.headers, &mut state.response.facts),
         };
-        let lines = edits.iter().filter_map(|edit| match edit {
-            Change::Line(line) => Some(line.clone()),
-            Change::Fact(..) => None,
-        });
-        let left = edits.iter().filter_map(|edit| match edit {
-            Change::Fact(name, value) => Some((*name, *value)),
-            Change::Line(_) => None,
-        });
-        facts.apply(left, || headers.apply(lines))
+        apply(headers, facts, &mut state.names, changes)
     }
-}
-
-/// An `edit`: the case at 0, its one or two texts from 4.
-enum Change<'m> {
-    Line(Edit<'m>),
-    Fact(&'m str, &'m str),
 }
 
 const EDIT: i32 = 20;
 
-impl<'m> Change<'m> {
-    fn read(memory: View<'m>, at: i32) -> Result<Self, Lie> {
-        let name = memory.string(after(at, 4))?;
-        match memory.byte(at)? {
-            0 => Ok(Self::Line(Edit::Set(name, memory.list(after(at, 12))?))),
-            1 => Ok(Self::Line(Edit::Add(name, memory.list(after(at, 12))?))),
-            2 => Ok(Self::Line(Edit::Remove(name))),
-            3 => Ok(Self::Line(Edit::RemoveLike(name))),
-            4 => Ok(Self::Fact(name, memory.string(after(at, 12))?)),
-            _ => Err(Lie::NoSuchCase),
-        }
+/// An `edit`: the case at 0, its one or two texts from 4.
+fn change(memory: View<'_>, at: i32) -> Result<Change<'_>, Lie> {
+    let name = memory.string(after(at, 4))?;
+    match memory.byte(at)? {
+        0 => Ok(Change::Line(Edit::Set(name, memory.list(after(at, 12))?))),
+        1 => Ok(Change::Line(Edit::Add(name, memory.list(after(at, 12))?))),
+        2 => Ok(Change::Line(Edit::Remove(name))),
+        3 => Ok(Change::Line(Edit::RemoveLike(name))),
+        4 => Ok(Change::Fact(name, memory.string(after(at, 12))?)),
+        _ => Err(Lie::NoSuchCase),
     }
 }
 

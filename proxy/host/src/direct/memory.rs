@@ -61,22 +61,29 @@ pub(super) fn give(
     if bytes.is_empty() {
         return Ok((alignment, 0));
     }
-    let at = match from_heap(&mut store, length.cast_unsigned())? {
-        Some(at) => at.cast_signed(),
-        None => room(&mut store, alignment, length)?,
-    };
+    if let Some(at) = give_by_books(&mut store, bytes)? {
+        return Ok((at.cast_signed(), length));
+    }
+    let at = room(&mut store, alignment, length)?;
     write(&mut store, at, bytes)?;
     Ok((at, length))
 }
 
-/// A block from the books of the guest's allocator.
-fn from_heap(mut store: impl AsContextMut<Data = CallState>, bytes: u32) -> wasmtime::Result<Option<u32>> {
+/// The same by the books of the guest's allocator: the address, if they have room.
+fn give_by_books(
+    mut store: impl AsContextMut<Data = CallState>,
+    bytes: &[u8],
+) -> wasmtime::Result<Option<u32>> {
     let mut context = store.as_context_mut();
     let guest = context.data().guest.as_ref().ok_or(Lie::NotNow)?;
     let (memory, Some(books)) = (guest.memory, guest.heap) else { return Ok(None) };
     let (memory, state) = memory.data_and_store_mut(&mut context);
+    let length = u32::try_from(bytes.len())?;
     state.touched.range(books, heap::BOOKS);
-    Ok(heap::take(memory, books, bytes))
+    let Some(at) = heap::take(memory, books, length) else { return Ok(None) };
+    put(memory, at, bytes)?;
+    state.touched.range(at, length);
+    Ok(Some(at))
 }
 
 /// Makes room in the guest's memory.
@@ -104,10 +111,14 @@ pub(super) fn write(
     let mut context = store.as_context_mut();
     let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let (memory, state) = memory.data_and_store_mut(&mut context);
-    let start = address(at);
-    let end = start.checked_add(bytes.len()).ok_or(Lie::Outside)?;
-    memory.get_mut(start..end).ok_or(Lie::Outside)?.copy_from_slice(bytes);
+    put(memory, at.cast_unsigned(), bytes)?;
     state.touched.range(at.cast_unsigned(), u32::try_from(bytes.len())?);
+    Ok(())
+}
+
+fn put(memory: &mut [u8], at: u32, bytes: &[u8]) -> Result<(), Lie> {
+    let to = memory.get_mut(at as usize..).and_then(|rest| rest.get_mut(..bytes.len()));
+    to.ok_or(Lie::Outside)?.copy_from_slice(bytes);
     Ok(())
 }
 

@@ -68,16 +68,17 @@ impl Reply {
     /// Writes it into the guest's memory: the record at `to`.
     fn deliver(&mut self, guest: &mut Caller<'_, CallState>, to: i32) -> wasmtime::Result<()> {
         let mut start = 0;
-        for text in &self.texts {
+        for position in 0..self.texts.len() {
+            let Some(text) = self.texts.get(position) else { break };
             let bytes = self.bytes.get(start..text.end).unwrap_or_default();
             start = text.end;
-            let (at, length) = give(&mut *guest, bytes, 1)?;
+            let at = give(&mut *guest, bytes, 1)?;
             let record = if text.in_lines { &mut self.lines } else { &mut self.record };
-            place(record, text.offset, at, length);
+            place(record, text.offset, at);
         }
         if !self.lines.is_empty() {
             let (at, length) = give(&mut *guest, &self.lines, 4)?;
-            place(&mut self.record, 0, at, length / LINE);
+            place(&mut self.record, 0, (at, length / LINE));
         }
         write(guest, to, &self.record)
     }
@@ -97,7 +98,7 @@ pub(super) fn answer(
     delivered
 }
 
-fn place(record: &mut [u8], offset: usize, at: i32, length: i32) {
+fn place(record: &mut [u8], offset: usize, (at, length): (i32, i32)) {
     put(record, offset, &at.to_le_bytes());
     put(record, offset + 4, &length.to_le_bytes());
 }

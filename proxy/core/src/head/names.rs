@@ -1,0 +1,104 @@
+//! Names of headers, checked.
+
+use http::HeaderName;
+
+use super::Refusal;
+
+/// Names that were checked before: a filter writes the same few in every call.
+#[derive(Debug, Default)]
+pub struct Names(Vec<HeaderName>);
+
+impl Names {
+    /// The name of a header that a filter may edit.
+    ///
+    /// # Errors
+    ///
+    /// See [`header_name`].
+    pub fn editable(&mut self, name: &str) -> Result<HeaderName, Refusal> {
+        if let Some(known) = self.0.iter().find(|known| known.as_str() == name) {
+            return Ok(known.clone());
+        }
+        let name = header_name(name)?;
+        // A filter that makes up names should not make this long.
+        if self.0.len() < KNOWN_MAX {
+            self.0.push(name.clone());
+        }
+        Ok(name)
+    }
+}
+
+/// More names than this are no longer found faster than checked.
+const KNOWN_MAX: usize = 32;
+
+/// The name of a header that a filter may edit.
+///
+/// # Errors
+///
+/// `Malformed` where it is no token (RFC 9110 section 5.6.2), `Reserved` where it is the proxy's.
+pub fn header_name(name: &str) -> Result<HeaderName, Refusal> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_illegal| Refusal::Malformed)?;
+    if is_reserved(name.as_str()) { Err(Refusal::Reserved) } else { Ok(name) }
+}
+
+/// Headers that frame the message or that the proxy itself vouches for: a
+/// filter that could write them could smuggle a request or forge a client.
+pub const RESERVED: [&str; 15] = [
+    "connection",
+    "content-length",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
+/// Whether filters may not edit this header. The name is lower case.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// Names that are like a text in which each `*` stands for any text, also none.
+pub(super) struct NamePattern<'a> {
+    first: &'a str,
+    /// Between the first `*` and the last; without any, the text is the name.
+    rest: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> NamePattern<'a> {
+    /// `pattern` is lower case.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where no name could be like it.
+    pub(super) fn new(pattern: &'a str) -> Result<Self, Refusal> {
+        let mut pieces = pattern.split('*').filter(|piece| !piece.is_empty());
+        let legal = |piece: &str| HeaderName::from_lowercase(piece.as_bytes()).is_ok();
+        if pattern.is_empty() || !pieces.all(legal) {
+            return Err(Refusal::Malformed);
+        }
+        Ok(match pattern.split_once('*') {
+            Some((first, rest)) => Self { first, rest: Some(rest.rsplit_once('*').unwrap_or(("", rest))) },
+            None => Self { first: pattern, rest: None },
+        })
+    }
+
+    /// Each piece is taken where it is first found: with `*` as the only wildcard nothing is missed by it.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        let Some((middle, last)) = self.rest else { return name == self.first };
+        let inner = name.strip_prefix(self.first).and_then(|inner| inner.strip_suffix(last));
+        let Some(mut inner) = inner else { return false };
+        for piece in middle.split('*') {
+            let Some((_, after)) = inner.split_once(piece) else { return false };
+            inner = after;
+        }
+        true
+    }
+}
