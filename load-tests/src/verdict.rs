@@ -151,6 +151,8 @@ fn each_further(samples: &Samples, who: &str) -> Option<f64> {
 fn rest(samples: &Samples) -> Vec<Bound> {
     let fresh = Contender::FRESH.name();
     let start = samples.median(Study::Start, Spot(&fresh, 0), Figure::FirstAnswer);
+    let envoy = Contender::Peer(Peer::Envoy, Job::Four).name();
+    let start_ratio = samples.ratio(Study::Start, Spot(&fresh, 0), Spot(&envoy, 0), Figure::FirstAnswer);
     let idle = samples.median(Study::Idle, Spot(&fresh, 0), Figure::Memory);
     let at_most = |what: &str, measured, most, unit| Bound {
         what: what.to_owned(),
@@ -160,6 +162,7 @@ fn rest(samples: &Samples) -> Vec<Bound> {
     };
     vec![
         at_most("start to the first filtered answer, from a warm cache", start, 100.0, "ms"),
+        at_most("the same, of Envoy's with four filters", start_ratio, 0.5, "×"),
         at_most(
             "memory of four filters, idle, without the geo database",
             idle.map(|bytes| bytes / MEBIBYTE),
@@ -168,7 +171,7 @@ fn rest(samples: &Samples) -> Vec<Bound> {
         ),
         at_most("an idle connection", per_connection(samples, &fresh), 12.0, "KiB"),
         at_most(
-            "p99.9 through a swap every 100 ms, of the quiet one",
+            "p99.9 through a swap storm, of the quiet one",
             samples.ratio(Study::Swaps, Spot(swaps::STORM, 0), Spot(swaps::QUIET, 0), Figure::P999),
             2.0,
             "×",

@@ -247,8 +247,8 @@ const TEXT: i32 = 14;
 const OURS: RGBColor = RGBColor(0, 114, 178);
 const OTHERS: RGBColor = RGBColor(140, 140, 140);
 const GRID: RGBColor = RGBColor(225, 225, 225);
-/// Okabe and Ito's, which the colour-blind tell apart; the first is ours.
-const COLOURS: [RGBColor; 8] = [
+/// Okabe and Ito's, which the colour-blind tell apart, and some more; the first is ours.
+const COLOURS: [RGBColor; 12] = [
     OURS,
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
@@ -257,6 +257,10 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(86, 180, 233),
     RGBColor(90, 90, 90),
     RGBColor(190, 180, 30),
+    RGBColor(120, 60, 20),
+    RGBColor(110, 60, 170),
+    RGBColor(0, 0, 0),
+    RGBColor(150, 205, 110),
 ];
 
 #[cfg(test)]

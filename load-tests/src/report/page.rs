@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Report, number, shown};
+use super::{Report, number, shown, thousands};
 use crate::samples::{Figure, Samples, Spot};
 use crate::study::{Study, contenders, filters, swaps, workers};
 use crate::verdict::{MEBIBYTE, per_connection};
@@ -103,14 +103,15 @@ fn opening(report: &Report) -> String {
         {oha}, {visitors} processes with {connections} connections in all, each process a visitor with an address of \
         its own, others in each round, drawn from the {ranges} ranges of the geo database.\n\
         {rounds} interleaved rounds of {seconds} s, medians; ratios are medians of each round's.\n\
-        Latencies at {rate} requests a second.\n\
+        Latencies at {rate} requests a second; in the storm, a swap every {swap_every} ms.\n\
         Beside Edgeloom: {versions}.\n\
         Answers have 1 KiB, requests fourteen header lines. Geo data: [IP Geolocation by DB-IP](https://db-ip.com), CC BY 4.0.\n",
         versions = how.versions.join(", "),
+        swap_every = how.swap_every_ms,
         oha = how.oha,
         visitors = how.visitors,
         connections = how.connections,
-        ranges = how.ranges,
+        ranges = thousands(&how.ranges.to_string()),
         rounds = how.rounds,
         seconds = how.seconds,
         rate = how.rate,
@@ -149,7 +150,7 @@ fn latency(samples: &Samples) -> Table {
 }
 
 fn through_swaps(samples: &Samples) -> Table {
-    let series = [(swaps::QUIET, "quiet"), (swaps::STORM, "a swap every 100 ms")];
+    let series = [(swaps::QUIET, "quiet"), (swaps::STORM, "swaps all the time")];
     percentiles(
         samples,
         Study::Swaps,

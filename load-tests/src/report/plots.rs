@@ -61,7 +61,7 @@ fn latency(samples: &Samples, file: &Path) -> Result<bool> {
 }
 
 fn through_swaps(samples: &Samples, file: &Path) -> Result<bool> {
-    let series = [(swaps::QUIET, "quiet"), (swaps::STORM, "a swap every 100 ms")];
+    let series = [(swaps::QUIET, "quiet"), (swaps::STORM, "swaps all the time")];
     let series = series.into_iter().map(|(who, title)| (who.to_owned(), title.to_owned()));
     let axes = (percents(), Axis::log("ms"));
     lines(file, "Latency through a swap storm", &axes, &percentiles(samples, Study::Swaps, series))
