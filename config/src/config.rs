@@ -36,6 +36,26 @@ pub struct Config {
     pub routes: Vec<Route>,
 }
 
+impl Config {
+    /// What concerns the process as a whole: without modules, filters, clusters and routes.
+    #[must_use]
+    pub fn of_process(&self) -> Self {
+        Self {
+            listeners: self.listeners.clone(),
+            admin: self.admin,
+            workers: self.workers,
+            access_log: self.access_log.clone(),
+            drain: self.drain,
+            cache: self.cache.clone(),
+            geo: self.geo.clone(),
+            modules: Vec::new(),
+            filters: Vec::new(),
+            clusters: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+}
+
 /// How many threads serve requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {

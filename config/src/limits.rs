@@ -16,6 +16,14 @@ pub(crate) const FILE_MAX: u64 = 16 * 1024 * 1024;
 /// 40 KiB of stack for each, stays within the 2 MiB that threads have.
 pub(crate) const DEPTH_MAX: usize = 32;
 
+/// The most values (texts, lists, maps) that a file may hold, aliases followed:
+/// a thousand tenants with ten filters each are 350,000 of them, a hundred
+/// thousand routes are 1,100,000, and while a file is read each takes 300 bytes.
+pub(crate) const VALUES_MAX: usize = 2_000_000;
+
+/// The most aliases: a hundred thousand routes may share one chain.
+pub(crate) const ALIASES_MAX: usize = 200_000;
+
 /// The most problems that a report shows: nobody reads further before the
 /// first of them are put right.
 pub(crate) const PROBLEMS_MAX: usize = 100;

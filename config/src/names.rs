@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -61,7 +62,7 @@ impl Leaf for Name {
 pub(crate) struct Names {
     kind: &'static str,
     positions: HashMap<String, u32>,
-    in_order: Vec<String>,
+    in_order: Arc<[String]>,
     /// Whether the names could be read; if not, that has been told, and is all there is to tell.
     read: bool,
 }
@@ -69,7 +70,7 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new<V>(kind: &'static str, entries: Option<&At<Entries<Name, V>>>) -> Self {
         let names = entries.iter().flat_map(|entries| &entries.value.0);
-        let in_order: Vec<_> = names.map(|(name, _)| name.value.0.clone()).collect();
+        let in_order: Arc<[String]> = names.map(|(name, _)| name.value.0.clone()).collect();
         let positions = in_order.iter().cloned().zip(0..).collect();
         Self { kind, positions, in_order, read: entries.is_some() }
     }
@@ -78,7 +79,7 @@ impl Names {
     pub(crate) fn find(&self, name: &Name, span: Span, problems: &mut Problems) -> Option<u32> {
         let found = self.positions.get(&name.0).copied();
         if found.is_none() && self.read {
-            let known = self.in_order.clone();
+            let known = Arc::clone(&self.in_order);
             problems.push(span, Problem::UnknownName { kind: self.kind, name: name.0.clone(), known });
         }
         found

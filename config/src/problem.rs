@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a configuration, each with its remedy.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::limits::PROBLEMS_MAX;
 use crate::tree::{Node, Span};
@@ -37,7 +38,7 @@ pub(crate) enum Problem {
     #[error("an empty list, where at least one is needed")]
     Empty { wanted: String },
     #[error("there is no {kind} `{name}`")]
-    UnknownName { kind: &'static str, name: String, known: Vec<String> },
+    UnknownName { kind: &'static str, name: String, known: Arc<[String]> },
     #[error("there are two {kind}s named `{name}`")]
     DuplicateName { kind: &'static str, name: String },
     #[error("{what} `{item}` is listed twice")]
@@ -135,7 +136,7 @@ impl Problem {
             Self::UnknownName { kind, known, .. } if known.is_empty() => {
                 Some(format!("no {kind} is written; add it under `{kind}s:`"))
             }
-            Self::UnknownName { kind, known, .. } => Some(match known.as_slice() {
+            Self::UnknownName { kind, known, .. } => Some(match &**known {
                 [only] => format!("the only {kind} is `{only}`"),
                 known => format!("the {kind}s are {}", listed(known)),
             }),

@@ -9,7 +9,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, Options, Spanned};
 
-use crate::limits::DEPTH_MAX;
+use crate::limits::{ALIASES_MAX, DEPTH_MAX, VALUES_MAX};
 use crate::problem::{Problem, Problems};
 
 /// A stretch of the text, in bytes; line and column count from 1.
@@ -119,7 +119,14 @@ fn options() -> Options {
         reject_unsupported_tags: true,
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
-        budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, enforce_alias_anchor_ratio: false },
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            max_nodes: VALUES_MAX,
+            // A list or a map also ends.
+            max_events: 2 * VALUES_MAX,
+            max_aliases: ALIASES_MAX,
+            enforce_alias_anchor_ratio: false,
+        },
     }
 }
 
