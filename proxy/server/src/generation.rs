@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use pingora_core::upstreams::peer::HttpPeer;
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use build::{Attempt, Builder, Draft, Refused, sentence};
+pub(crate) use build::{Attempt, Builder, Draft, Reading, sentence};
 pub(crate) use drain::{Obituary, bury, ended};
 pub(crate) use keep::{Keeper, Trigger, listeners};
 pub(crate) use watch::{Seen, watch as watch_files};

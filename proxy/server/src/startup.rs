@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Admin, Readiness};
 use crate::generation::{
-    Attempt, Builder, Draft, Generations, Keeper, Obituary, Refused, Seen, Trigger, bury, ended, listeners,
+    Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
 };
 use crate::limits::RELOADS_WAITING_MAX;
@@ -29,10 +29,9 @@ use crate::way::Edge;
 ///
 /// Where anything that it names can not be used, in a sentence that says what and why.
 pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
-    let (builder, obituaries) = prepare(path)?;
-    let Attempt { seen, drafted } = builder.attempt(None);
+    let (builder, obituaries, Attempt { seen, drafted }) = first_attempt(path)?;
     let draft = drafted?;
-    let config = draft.config.clone();
+    let config = draft.config.of_process();
     let bound = Sockets::bind(&config)?;
     let (log, log_writer) = access_log(&config.access_log)?;
     let first = builder.generation(1, draft, &listeners(&config), None);
@@ -59,16 +58,21 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// See [`Refused`].
+/// Where it can not be, for whatever reason: a report, or a sentence.
 pub(crate) fn check(path: &Path) -> anyhow::Result<Draft> {
-    let (builder, _obituaries) = prepare(path)?;
-    Ok(builder.attempt(None).drafted?)
+    let (_builder, _obituaries, attempt) = first_attempt(path)?;
+    Ok(attempt.drafted?)
 }
 
-/// What generations are built with: the configuration says where compiled modules are kept.
-fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obituary>)> {
-    let config = edgeloom_config::load(path).map_err(Refused::Config)?;
-    let cache = config.cache.folder(|name| std::env::var_os(name));
+/// What generations are built with, and what came of the first attempt: the configuration says where
+/// compiled modules are kept, so it is read before there is a builder.
+fn first_attempt(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obituary>, Attempt)> {
+    let reading = Reading::of(path);
+    let cache = match &reading.config {
+        Ok(config) => config.cache.folder(|name| std::env::var_os(name)),
+        // The attempt will tell.
+        Err(_) => None,
+    };
     let host = Host::new(&HostOptions { cache, ..HostOptions::default() })?;
     let (obituaries, buried) = mpsc::unbounded_channel();
     let builder = Builder {
@@ -77,7 +81,8 @@ fn prepare(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceiver<Obit
         metrics: Arc::new(Metrics::new()),
         obituaries,
     };
-    Ok((builder, buried))
+    let attempt = builder.attempt_at(reading, None);
+    Ok((builder, buried, attempt))
 }
 
 fn runtime(config: &Config) -> anyhow::Result<Runtime> {

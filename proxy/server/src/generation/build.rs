@@ -33,6 +33,20 @@ pub(crate) struct Builder {
     pub(crate) obituaries: UnboundedSender<Obituary>,
 }
 
+/// A configuration as it was read, or what is wrong with it.
+pub(crate) struct Reading {
+    file: (PathBuf, Option<Stamp>),
+    pub(crate) config: Result<Config, Report>,
+}
+
+impl Reading {
+    pub(crate) fn of(path: &Path) -> Self {
+        // A file that changes while it is read must not look unchanged afterwards.
+        let file = stamped(path);
+        Self { file, config: edgeloom_config::load(path) }
+    }
+}
+
 /// A generation that was built, or why not, and which files were looked at for it.
 pub(crate) struct Attempt {
     pub(crate) seen: Seen,
@@ -76,9 +90,14 @@ pub(crate) struct FilterRefused {
 impl Builder {
     /// Reads the configuration and makes all that it needs, reusing what `running` has.
     pub(crate) fn attempt(&self, running: Option<&Generation>) -> Attempt {
-        // A file that changes while it is read must not look unchanged afterwards.
-        let mut seen = Seen::from([stamped(&self.path)]);
-        let drafted = edgeloom_config::load(&self.path).map_err(Refused::Config).and_then(|config| {
+        self.attempt_at(Reading::of(&self.path), running)
+    }
+
+    /// The same, of what was read before.
+    pub(crate) fn attempt_at(&self, reading: Reading, running: Option<&Generation>) -> Attempt {
+        let Reading { file, config } = reading;
+        let mut seen = Seen::from([file]);
+        let drafted = config.map_err(Refused::Config).and_then(|config| {
             seen.extend(files(&config).map(stamped));
             self.draft(config, running)
         });
