@@ -28,11 +28,14 @@ struct Shard(Mutex<Vec<Box<Instance>>>);
 pub(crate) struct Slots {
     taken: AtomicU32,
     most: u32,
+    /// How many shards a pool has. Counting processors reads files of the system, so it is done once.
+    shards: usize,
 }
 
 impl Slots {
     pub(crate) fn new(most: u32) -> Self {
-        Self { taken: AtomicU32::new(0), most }
+        let shards = thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX);
+        Self { taken: AtomicU32::new(0), most, shards }
     }
 
     fn are_taken(&self) -> bool {
@@ -41,10 +44,10 @@ impl Slots {
 }
 
 impl Pool {
-    /// For at most so many instances.
+    /// For at most so many instances; one that is for none takes no memory for them either.
     pub(crate) fn new(most: u32, slots: &Arc<Slots>) -> Self {
-        let workers = thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX);
-        let shards = std::iter::repeat_with(Shard::default).take(workers).collect();
+        let shards = if most == 0 { 0 } else { slots.shards };
+        let shards = std::iter::repeat_with(Shard::default).take(shards).collect();
         Self { shards, kept: AtomicU32::new(0), most, slots: Arc::clone(slots) }
     }
 
