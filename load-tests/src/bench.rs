@@ -10,7 +10,7 @@ use crate::ground::{Bench, Extent, Tools};
 use crate::machine::Machine;
 use crate::peer::Programs;
 use crate::report::{Conditions, Report};
-use crate::study::{Run, Study, connections, contenders, filters, rest, swaps, workers};
+use crate::study::{Run, Study, connections, contenders, filters, rest, swaps, tenants, workers};
 use crate::verdict::Verdict;
 
 /// Measures everything and everybody, and writes the report
@@ -66,6 +66,7 @@ impl Arguments {
                 Study::Connections => connections::run(&mut run),
                 Study::Start => rest::start(&mut run),
                 Study::Idle => rest::idle(&mut run),
+                Study::Tenants => tenants::run(&mut run, self.rate),
             }
             .with_context(|| format!("study `{study:?}`"))?;
         }

@@ -14,6 +14,7 @@ mod request; // what they ask
 mod oha; // who asks
 mod origin; // who answers
 mod setup; // Edgeloom, as it is measured
+mod tenants; // Edgeloom with many tenants
 mod peer; // who else is measured
 mod contender; // any of them, running
 mod rehearsal; // whether it does its job

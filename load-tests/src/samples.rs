@@ -33,6 +33,8 @@ pub(crate) enum Figure {
     PeakMemory,
     /// From the start of the process to the first answer, in ms.
     FirstAnswer,
+    /// From a changed file to the first answer by it, in ms.
+    Swap,
     /// Generations that went live meanwhile.
     Generations,
     // Latencies, in ms.

@@ -5,6 +5,7 @@ pub(crate) mod contenders; // the same job by everybody: cost, throughput, laten
 pub(crate) mod filters; // cost against the number of filters, and the size of their settings
 pub(crate) mod rest; // starting, lying idle
 pub(crate) mod swaps; // latency through a swap storm
+pub(crate) mod tenants; // many tenants, many routes
 pub(crate) mod workers; // throughput against workers
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub(crate) enum Study {
     Start,
     /// Memory of who has nothing to do.
     Idle,
+    /// Start, memory and swaps with up to a thousand tenants, and with a hundred thousand routes.
+    Tenants,
 }
 
 /// A series of a study at one place of its axis.

@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::peer::{Job, Peer};
 use crate::samples::{Figure, Samples, Spot, median};
 use crate::study::contenders::PINGORA;
-use crate::study::{Study, contenders, filters, swaps, workers};
+use crate::study::{Study, contenders, filters, swaps, tenants, workers};
 
 /// A promise, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,12 +55,31 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// All that is promised; those of tenants belong at the end, when they are measured.
+/// All that is promised.
 pub(crate) fn bounds(samples: &Samples) -> Vec<Bound> {
     let mut bounds = job(samples);
     bounds.extend(chain(samples));
     bounds.extend(rest(samples));
+    bounds.extend(tenants(samples));
     bounds
+}
+
+/// A thousand tenants with ten filters each.
+fn tenants(samples: &Samples) -> [Bound; 2] {
+    let median = |who, figure| samples.median(Study::Tenants, Spot(who, 1000), figure);
+    // The last that is done with them: the most that they have had at once, through starts, requests and swaps.
+    let peak = median(tenants::COMMENT, Figure::PeakMemory).map(|bytes| bytes / MEBIBYTE);
+    let start = median(tenants::WARM, Figure::FirstAnswer).map(|ms| ms / 1e3);
+    [
+        ("start to the first filtered answer of 1,000 tenants, from a warm cache", start, 5.0, "s"),
+        ("the most memory of 1,000 tenants, through requests and swaps", peak, 2048.0, "MiB"),
+    ]
+    .map(|(what, measured, most, unit)| Bound {
+        what: what.to_owned(),
+        measured,
+        limit: Limit::AtMost(most),
+        unit,
+    })
 }
 
 /// CPU for each request of the four-part job.
@@ -228,6 +247,21 @@ mod tests {
         let bounds = bounds(&samples(Study::Filters, Figure::Cpu, series));
         assert_eq!(find(&bounds, "filter, fresh").measured, Some(0.1));
         assert_eq!(find(&bounds, "filter, reuse").measured, None);
+    }
+
+    #[test]
+    fn a_thousand_tenants_are_held_against_seconds_and_mebibytes() {
+        let of = |figure, who, value| {
+            let bounds =
+                bounds(&samples(Study::Tenants, figure, &[(who, 10, &[1.0]), (who, 1000, &[value])]));
+            let what = if figure == Figure::FirstAnswer { "answer of 1,000" } else { "memory of 1,000" };
+            find(&bounds, what).verdict()
+        };
+        assert_eq!(of(Figure::FirstAnswer, tenants::WARM, 4_999.0), Verdict::Met);
+        assert_eq!(of(Figure::FirstAnswer, tenants::WARM, 5_001.0), Verdict::Missed);
+        assert_eq!(of(Figure::FirstAnswer, tenants::COLD, 1.0), Verdict::NotMeasured);
+        assert_eq!(of(Figure::PeakMemory, tenants::COMMENT, 2e9), Verdict::Met);
+        assert_eq!(of(Figure::PeakMemory, tenants::COMMENT, 2.2e9), Verdict::Missed);
     }
 
     #[test]

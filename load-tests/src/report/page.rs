@@ -1,5 +1,7 @@
 //! The page: what was promised, then study by study a plot and a table.
 
+mod scale; // many tenants, many routes
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -30,7 +32,7 @@ pub(super) fn text(report: &Report, plots: &BTreeMap<Study, &'static str>) -> St
 
 type Section = (Study, fn(&Samples) -> Table);
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     (Study::Contenders, cost),
     (Study::Latency, latency),
     (Study::Filters, |samples| by_place(samples, Study::Filters, &SMALL, "filters")),
@@ -40,6 +42,7 @@ const SECTIONS: [Section; 10] = [
     (Study::Connections, by_connections),
     (Study::Start, |samples| one_figure(samples, Study::Start, Figure::FirstAnswer, 1.0, "first answer, ms")),
     (Study::Idle, |samples| one_figure(samples, Study::Idle, Figure::Memory, MEBIBYTE, "memory, MiB")),
+    (Study::Tenants, scale::table),
     (Study::Ceiling, |samples| {
         one_figure(samples, Study::Ceiling, Figure::PerSecond, 1.0, "requests a second")
     }),
@@ -82,6 +85,10 @@ fn words(study: Study) -> (&'static str, &'static str) {
             "From the start of the process, with whatever it keeps from an earlier start, the whole geo database included.",
         ),
         Study::Idle => ("Idle memory", "PSS after a few requests, with a geo database of a few ranges."),
+        Study::Tenants => (
+            "Many tenants, many routes",
+            "Each tenant has ten filters from five modules, two hosts, two clusters and four routes, all of its own; the edge has all cores, of which it needs one to serve. The first answer is the last tenant's, from the start of the process. A swap takes from the moment at which the file is written to the next answer, at a fixed rate of requests of another tenant. Routes are without filters, a hundred for each host, asked in no order by one client.",
+        ),
         Study::Ceiling => (
             "The ceiling",
             "oha and the origin without anybody between them, where they always are; and what would be left of that with a common origin, on hyper.",
