@@ -5,24 +5,22 @@ mod refusal; // what is answered before there is an exchange
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::IntoRawFd;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use pingora_core::apps::{HttpServerOptions, ServerApp};
-use pingora_core::listeners::{L4BufferSettings, ListenerConfig, Listeners};
-use pingora_core::protocols::Stream;
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _, HttpServerOptions, ServerApp as _};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{GetSocketDigest as _, SocketDigest, l4};
+use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
-use pingora_core::server::{Fds, ListenFds, ShutdownWatch};
-use pingora_core::services::Service as _;
-use pingora_core::services::listening::Service;
 use pingora_proxy::HttpProxy;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 
 pub(crate) use connection::Connection;
 
-use crate::limits::{CONNECTIONS_MAX, KEEPALIVE, READ_BUFFER, TRIES_MAX, UPSTREAM_IDLE_MAX, WRITE_BUFFER};
+use crate::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, KEEPALIVE, TRIES_MAX, UPSTREAM_IDLE_MAX};
 use crate::way::{Edge, Way};
 
 /// A socket that listens, before anything is accepted on it.
@@ -93,22 +91,36 @@ impl Bound {
         h2c: bool,
         workers: usize,
         connections: Connections,
-        stop: ShutdownWatch,
+        mut stop: ShutdownWatch,
     ) {
-        // Names the socket in Pingora's table; it would bind the address again if it did not find it there.
-        let name = self.address.to_string();
-        let mut fds = Fds::new();
-        fds.add(name.clone(), self.socket.into_raw_fd());
-        let fds: ListenFds = Arc::new(fds.into());
-        let mut endpoints = Listeners::new();
-        endpoints.add_listener(
-            ListenerConfig::tcp(name).l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER)),
-        );
+        let listener = match tokio::net::TcpListener::from_std(self.socket.into()) {
+            Ok(listener) => listener,
+            // The runtime has no room for one more file.
+            Err(error) => return tracing::error!(address = %self.address, %error, "can not listen"),
+        };
         let edge = Arc::new(edge);
         let proxy = Arc::new(proxy(Arc::clone(&edge), h2c, workers));
-        let door = Door { proxy, edge, h2c, connections };
-        let mut service = Service::with_listeners("edgeloom".to_owned(), endpoints, door);
-        service.start_service(Some(fds), stop, 1).await;
+        let door = Arc::new(Door { proxy, edge, h2c, connections });
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (door, stop) = (Arc::clone(&door), stop.clone());
+                    tokio::spawn(async move { door.converse(stream, peer, &stop).await });
+                }
+                Err(error) => {
+                    tracing::error!(address = %self.address, %error, "a connection can not be accepted");
+                    // Most likely there are too many open files: somebody has to leave first.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        // Connections that wait for a head inside of Pingora are let go.
+        door.proxy.http_cleanup().await;
     }
 }
 
@@ -140,26 +152,73 @@ struct Door {
     connections: Connections,
 }
 
-#[async_trait]
-impl ServerApp for Door {
-    async fn process_new(self: &Arc<Self>, stream: Stream, stop: &ShutdownWatch) -> Option<Stream> {
-        let _open = self.connections.open()?;
+impl Door {
+    /// All that happens on a connection, if there is room for one more.
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr, stop: &ShutdownWatch) {
+        let Some(_open) = self.connections.open() else { return };
+        // Else the last piece of an answer waits for the client's acknowledgement of the one before.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
         let edge = Arc::clone(&self.edge);
-        let peer = stream.get_socket_digest().and_then(|digest| digest.peer_addr()?.as_inet().copied());
-        let mut connection = Connection::new(stream, move |status| edge.refused(peer, status));
+        let refused = move |status| edge.refused(Some(peer), status);
+        let mut connection = Box::new(Connection::new(Box::new(layer4(stream, peer)), refused));
         if self.h2c {
             let mut stopping = stop.clone();
-            tokio::select! {
-                looked = connection.look_for_preface(KEEPALIVE) => looked.ok()?,
-                _ = stopping.wait_for(|stop| *stop) => return None,
+            let looked = tokio::select! {
+                looked = connection.look_for_preface(KEEPALIVE) => looked.is_ok(),
+                _ = stopping.wait_for(|stop| *stop) => false,
+            };
+            if !looked {
+                return;
+            }
+            if connection.speaks_http2() {
+                self.proxy.process_new(connection, stop).await;
+                return;
             }
         }
-        self.proxy.process_new(Box::new(connection), stop).await
+        self.http1(connection, stop).await;
     }
 
-    async fn cleanup(&self) {
-        ServerApp::cleanup(&*self.proxy).await;
+    /// Exchange after exchange, as Pingora would have it, but for the time between them: that is spent
+    /// here, because a session of Pingora's that waits for a head holds what a whole exchange needs.
+    async fn http1(&self, mut connection: Box<Connection>, stop: &ShutdownWatch) -> Option<()> {
+        let mut stopping = stop.clone();
+        let mut settings: Option<HttpPersistentSettings> = None;
+        loop {
+            if connection.is_at_rest() {
+                tokio::select! {
+                    biased;
+                    begun = connection.begins(KEEPALIVE) => begun.ok()?,
+                    _ = stopping.wait_for(|stop| *stop) => return None,
+                }
+            }
+            let exchange = {
+                // In a block of its own: else this future would keep room for it while it waits.
+                let mut session = ServerSession::new_http1(connection);
+                match settings {
+                    Some(settings) => settings.apply_to_session(&mut session),
+                    None => session.set_keepalive(Some(KEEPALIVE.as_secs())),
+                }
+                self.proxy.process_new_http(session, stop)
+            };
+            let reused = exchange.await?;
+            let (stream, next) = reused.consume();
+            settings = next;
+            // It is the stream that the session was made with.
+            connection = stream.into_any().downcast().ok()?;
+        }
     }
+}
+
+/// What Pingora knows of a connection, without buffers of its own: [`Connection`] has them.
+fn layer4(stream: TcpStream, peer: SocketAddr) -> l4::stream::Stream {
+    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    // It is empty: this is the first that is set of it.
+    let _ = digest.peer_addr.set(Some(peer.into()));
+    let mut stream = l4::stream::Stream::from(stream);
+    stream.set_socket_digest(digest);
+    stream
 }
 
 /// How many connections are open, over all listeners.

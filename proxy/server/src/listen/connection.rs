@@ -4,7 +4,9 @@
 //! minute would hold a connection for ever. And its look for the HTTP/2 preface
 //! waits for 24 bytes, more than a short HTTP/1.0 request has.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,11 +20,11 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
     TimingDigest, UniqueID,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::refusal::unsigned;
-use crate::limits::HEAD_TIMEOUT;
+use crate::limits::{HEAD_TIMEOUT, READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,16 +32,43 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A client's connection.
 pub(crate) struct Connection {
     stream: Stream,
-    /// Bytes read while looking for the preface, to be read again.
-    ahead: [u8; PREFACE.len()],
+    /// Bytes that were read before anybody asked for them.
+    ahead: Vec<u8>,
+    /// How many of these have been asked for since.
     ahead_at: usize,
-    ahead_end: usize,
+    /// What is written next, gathered so that a head and a small body go out together.
+    out: Vec<u8>,
+    heads: Heads,
     stage: Stage,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     /// Told the status of what was refused before there was an exchange.
     refused: Box<dyn Fn(u16) + Send + Sync>,
 }
+
+/// What has been read of the exchange at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heads {
+    Nothing,
+    /// One head, and no more.
+    One,
+    /// Anything else: a body, a head in pieces, the next request already.
+    More,
+}
+
+impl Heads {
+    /// So many bytes more are read, before or after the head was complete.
+    fn add(self, bytes: &[u8]) -> Self {
+        let end = bytes.windows(HEAD_END.len()).position(|window| window == HEAD_END);
+        match (self, end) {
+            (Self::Nothing, Some(at)) if at + HEAD_END.len() == bytes.len() => Self::One,
+            _ => Self::More,
+        }
+    }
+}
+
+/// RFC 9112 section 2.1.
+const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
 /// Where the connection is. Atomic because Pingora lends the stream of a session only by shared reference.
 struct Stage(AtomicU8);
@@ -65,9 +94,10 @@ impl Connection {
     pub(super) fn new(stream: Stream, refused: impl Fn(u16) + Send + Sync + 'static) -> Self {
         Self {
             stream,
-            ahead: [0; PREFACE.len()],
+            ahead: Vec::new(),
             ahead_at: 0,
-            ahead_end: 0,
+            out: Vec::new(),
+            heads: Heads::Nothing,
             stage: Stage(AtomicU8::new(IDLE)),
             deadline: Instant::now(),
             timer: None,
@@ -90,6 +120,30 @@ impl Connection {
         self.stage.set(IDLE);
     }
 
+    /// Whether it is known that nothing was read that has not been dealt with: then the next head
+    /// can be waited for here, where a connection that waits holds next to no memory.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.heads != Heads::More
+    }
+
+    /// Waits for the beginning of a head.
+    ///
+    /// # Errors
+    ///
+    /// Where the client hangs up or says nothing for that long.
+    pub(super) async fn begins(&mut self, patience: Duration) -> io::Result<()> {
+        self.heads = Heads::Nothing;
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+        if self.ahead_at == self.ahead.len() {
+            let waited = timeout(patience, poll_fn(|cx| self.poll_ahead(cx))).await;
+            waited.map_err(|_elapsed| io::ErrorKind::TimedOut)??;
+            self.begin_head();
+        }
+        Ok(())
+    }
+
     /// Reads as much as tells HTTP/2 by prior knowledge from HTTP/1.
     ///
     /// # Errors
@@ -97,27 +151,38 @@ impl Connection {
     /// Where the client hangs up or says nothing for that long.
     pub(super) async fn look_for_preface(&mut self, patience: Duration) -> io::Result<()> {
         let deadline = Instant::now() + patience;
-        let mut end = 0;
-        while let Some(rest) = self.ahead.get_mut(end..).filter(|rest| !rest.is_empty()) {
-            let read = tokio::time::timeout_at(deadline, self.stream.read(rest));
-            let count = read.await.map_err(|_elapsed| io::ErrorKind::TimedOut)??;
-            end += count;
-            self.ahead_end = end;
-            if count == 0 || !self.may_be_preface() {
-                break;
+        self.begins(patience).await?;
+        while self.ahead.len() < PREFACE.len() && PREFACE.starts_with(&self.ahead) {
+            let more = timeout_at(deadline, poll_fn(|cx| self.poll_ahead(cx))).await;
+            match more.map_err(|_elapsed| io::ErrorKind::TimedOut)? {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                read => read?,
             }
         }
-        if self.ahead == *PREFACE {
+        if self.speaks_http2() {
             // HTTP/2 frames heads of many streams: its own limits take over.
             self.stage.set(BODY);
-        } else {
-            self.begin_head();
         }
-        if end == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        Ok(())
     }
 
-    fn may_be_preface(&self) -> bool {
-        self.ahead.get(..self.ahead_end).is_some_and(|read| PREFACE.starts_with(read))
+    /// Whether what was looked at is the preface of HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.ahead.starts_with(PREFACE)
+    }
+
+    /// Reads what there is, into memory that is there only once something is.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        thread_local! {
+            static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
+        }
+        READ.with_borrow_mut(|bytes| {
+            let mut buf = ReadBuf::new(bytes);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+            self.ahead.extend_from_slice(buf.filled());
+            let is_end = buf.filled().is_empty();
+            Poll::Ready(if is_end { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) })
+        })
     }
 
     fn begin_head(&mut self) {
@@ -135,24 +200,48 @@ impl Connection {
     }
 
     fn poll_refuse(&mut self, cx: &mut Context<'_>, refusal: &[u8]) -> Poll<io::Result<usize>> {
-        let Some((status, ours)) = unsigned(refusal) else {
-            return Pin::new(&mut self.stream).poll_write(cx, refusal);
-        };
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &ours))?;
+        let Some((status, ours)) = unsigned(refusal) else { return self.poll_gather(cx, refusal) };
+        self.out.extend_from_slice(&ours);
         (self.refused)(status);
-        // It is the first thing written, and smaller than the buffer.
-        let whole = written == ours.len();
-        Poll::Ready(if whole { Ok(refusal.len()) } else { Err(io::ErrorKind::WriteZero.into()) })
+        Poll::Ready(Ok(refusal.len()))
+    }
+
+    /// Keeps what is written until it is flushed or more than fits.
+    fn poll_gather(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.out.len() + bytes.len() > WRITE_BUFFER {
+            ready!(self.poll_out(cx))?;
+        }
+        if bytes.len() >= WRITE_BUFFER {
+            return Pin::new(&mut self.stream).poll_write(cx, bytes);
+        }
+        self.out.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    /// Writes what was kept.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.drain(..written);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let ahead = self.ahead.get(self.ahead_at..self.ahead_end).unwrap_or_default();
+        let ahead = self.ahead.get(self.ahead_at..).unwrap_or_default();
         if ahead.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
         let ahead = ahead.get(..buf.remaining()).unwrap_or(ahead);
         buf.put_slice(ahead);
         self.ahead_at += ahead.len();
+        if self.ahead_at == self.ahead.len() {
+            self.ahead = Vec::new();
+            self.ahead_at = 0;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -161,8 +250,13 @@ impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
         let before = buf.filled().len();
-        match connection.poll_stream(cx, buf) {
-            Poll::Ready(Ok(())) if connection.stage.is(IDLE) && buf.filled().len() > before => {
+        let polled = connection.poll_stream(cx, buf);
+        let read = buf.filled().get(before..).unwrap_or_default();
+        if !read.is_empty() {
+            connection.heads = connection.heads.add(read);
+        }
+        match polled {
+            Poll::Ready(Ok(())) if connection.stage.is(IDLE) && !read.is_empty() => {
                 connection.begin_head();
                 Poll::Ready(Ok(()))
             }
@@ -182,27 +276,17 @@ impl AsyncWrite for Connection {
         if !connection.stage.is(BODY) {
             return connection.poll_refuse(cx, buf);
         }
-        Pin::new(&mut connection.stream).poll_write(cx, buf)
+        connection.poll_gather(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_out(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_out(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -215,6 +299,8 @@ impl fmt::Debug for Connection {
 #[async_trait]
 impl Shutdown for Connection {
     async fn shutdown(&mut self) {
+        // Whoever hangs up does not read it: nothing is lost then.
+        let _ = poll_fn(|cx| self.poll_out(cx)).await;
         self.stream.shutdown().await;
     }
 }

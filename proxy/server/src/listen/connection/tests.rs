@@ -1,5 +1,5 @@
-use tokio::io::AsyncWriteExt;
 use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
@@ -113,9 +113,57 @@ async fn a_refusal_is_told_and_not_signed() {
     // Once there is an exchange, what is written is not ours to change.
     connection.head_is_complete();
     connection.write_all(b"HTTP/1.1 200 OK\r\nServer: origin\r\n\r\n").await.unwrap();
+    connection.flush().await.unwrap();
     drop(connection);
     let mut seen = String::new();
     client.read_to_string(&mut seen).await.unwrap();
     assert_eq!(seen, "HTTP/1.1 405 No\r\n\r\nHTTP/1.1 200 OK\r\nServer: origin\r\n\r\n");
     assert!(told.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_at_rest_where_nothing_can_have_been_read_but_one_head() {
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let two = [HEAD, HEAD].concat();
+    let cases: [(&[&[u8]], bool); 6] = [
+        (&[HEAD], true),
+        (&[&two], false),
+        (&[&two[..HEAD.len() + 5]], false),
+        (&[b"GET / HTTP/1.1\r\nhost: a\r\n\r", b"\n"], false),
+        (&[b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n", b"\r\n\r\n"], false),
+        (&[b"\r\n\r\n", HEAD], false),
+    ];
+    for (sent, at_rest) in cases {
+        let (mut connection, mut client) = connection();
+        assert!(connection.is_at_rest(), "nothing was read");
+        for (position, piece) in sent.iter().enumerate() {
+            client.write_all(piece).await.unwrap();
+            if position == 0 {
+                connection.begins(Duration::from_secs(1)).await.unwrap();
+            }
+            let mut read = vec![0; 4096];
+            assert_eq!(connection.read(&mut read).await.unwrap(), piece.len());
+        }
+        assert_eq!(connection.is_at_rest(), at_rest, "{:?}", String::from_utf8_lossy(&sent.concat()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_head_is_read_in_any_pieces_and_forgotten() {
+    let (mut connection, mut client) = connection();
+    for _ in 0..2 {
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        connection.begins(Duration::from_secs(1)).await.unwrap();
+        assert!(connection.stage.is(HEAD), "the deadline of the head runs");
+        let mut read = [0; 18];
+        for byte in read.chunks_mut(1) {
+            connection.read_exact(byte).await.unwrap();
+        }
+        assert_eq!(&read, b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(connection.ahead.capacity(), 0);
+        connection.exchange_has_ended();
+    }
+    drop(client);
+    let error = connection.begins(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
