@@ -167,3 +167,49 @@ fn a_client_that_sends_nothing_does_not_keep_the_edge_from_ending() {
     let stopped = edge.stop();
     assert!(stopped.status.success() && stopped.took < Duration::from_secs(5), "{stopped:?}");
 }
+
+/// A connection is waited on in one place while nothing of the next request can be there, and in
+/// another where it can: a client must not see the difference.
+#[test]
+fn requests_follow_each_other_on_a_connection_however_they_come() {
+    let origin = Origin::echo("origin");
+    let edge = edge(&origin);
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let head = "POST /1 HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n";
+    // What is sent, and how many answers that brings.
+    let cases: [(&str, Vec<(String, usize)>); 7] = [
+        ("one by one", vec![(get("/1"), 1), (get("/2"), 1), (get("/3"), 1)]),
+        ("two at once", vec![(get("/1") + &get("/2"), 2), (get("/3"), 1)]),
+        (
+            "the second in pieces",
+            vec![
+                (get("/1") + "GET /2 HT", 1),
+                ("TP/1.1\r\nhost: a\r\n\r".into(), 0),
+                ("\n".into(), 1),
+                (get("/3"), 1),
+            ],
+        ),
+        ("after a body", vec![(format!("{head}body"), 1), (get("/2"), 1), (get("/3"), 1)]),
+        ("behind a body", vec![(format!("{head}body{}", get("/2")), 2), (get("/3"), 1)]),
+        (
+            "after a body in pieces",
+            vec![(format!("{head}bo"), 0), ("dy".into(), 1), (get("/2"), 1), (get("/3"), 1)],
+        ),
+        ("after empty lines", vec![("\r\n\r\n".into(), 0), (get("/1"), 1), (get("/2"), 1), (get("/3"), 1)]),
+    ];
+    for (how, pieces) in cases {
+        let mut client = Raw::connect(edge.address()).unwrap();
+        let mut answered = 0;
+        for (piece, answers) in pieces {
+            client.send(piece.as_bytes()).unwrap();
+            for _ in 0..answers {
+                answered += 1;
+                let answer = client.answer(Duration::from_secs(10)).unwrap();
+                let text = String::from_utf8_lossy(&answer);
+                assert_eq!(status(&answer), "HTTP/1.1 200 OK", "{how}: {text}");
+                assert!(text.contains(&format!("\"/{answered}\"")), "{how}: {text}");
+            }
+        }
+        assert_eq!(answered, 3, "{how}");
+    }
+}
