@@ -108,8 +108,10 @@ fn check(name: &str, value: &str) -> Result<(), Refusal> {
         return Err(Refusal::TooLarge);
     }
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    // Most are ASCII, where a control is a byte.
     let is_plain = value.bytes().all(|byte| (b' '..0x7f).contains(&byte));
-    if name.is_empty() || !name.bytes().all(legal) || !(is_plain || !value.chars().any(char::is_control)) {
+    let has_control = !is_plain && value.chars().any(char::is_control);
+    if name.is_empty() || !name.bytes().all(legal) || has_control {
         return Err(Refusal::Malformed);
     }
     Ok(())

@@ -84,7 +84,7 @@ mod tests {
     fn every_call_has_a_budget_of_its_own() {
         let mut budget = Budget::new(8 * MS);
         budget.begin();
-        assert!(goes_on(&mut budget, 0 * MS));
+        assert!(goes_on(&mut budget, Duration::ZERO));
         budget.begin();
         assert!(goes_on(&mut budget, 50 * MS));
         assert!(!goes_on(&mut budget, 60 * MS));

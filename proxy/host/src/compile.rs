@@ -21,7 +21,7 @@ pub(crate) struct Component {
 /// What is compiled of a module.
 pub(crate) enum Code {
     /// All of it: its images are but memory. See [`crate::direct`].
-    Direct(Direct),
+    Direct(Box<Direct>),
     /// What `configure` runs: instrumented so that its memory can be read out; only made when some
     /// settings text has no image yet. Each image is compiled for itself.
     Whole(OnceLock<Compiled>),
@@ -54,7 +54,7 @@ impl Component {
         };
         let direct = Direct::new(engine, compiled, &module.wants, Pool::new(REUSE_MAX, slots))
             .map_err(|error| CompileError::Mismatch(format!("{error:#}")))?;
-        Ok(Self { module, code: Code::Direct(direct) })
+        Ok(Self { module, code: Code::Direct(Box::new(direct)) })
     }
 }
 

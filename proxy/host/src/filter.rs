@@ -110,6 +110,12 @@ impl Filter {
         self.instances
     }
 
+    /// What this filter's settings cost in memory, beside what all filters of its module share; none
+    /// where its code was compiled for it alone.
+    pub fn settings_memory(&self) -> Option<Bytes> {
+        self.terms.direct().map(|(_, frozen)| Bytes(frozen.own_bytes() as u64))
+    }
+
     /// How often a call needed a new instance: where they are put back, few of the calls do.
     pub fn instances_made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)

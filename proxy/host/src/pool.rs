@@ -21,7 +21,10 @@ pub(crate) struct Pool {
 /// Aligned so that no two of them lie in lines that processors fetch together.
 #[repr(align(128))]
 #[derive(Default)]
-struct Shard(Mutex<Vec<Box<Instance>>>);
+struct Shard(Mutex<Waiting>);
+
+/// By address: an instance is moved four times a call.
+pub(crate) type Waiting = Vec<Box<Instance>>;
 
 /// Instances that wait hold places of Wasmtime's pool that new ones need: this many may, of all filters together.
 #[derive(Debug)]
@@ -98,7 +101,7 @@ impl Pool {
 
     /// Takes all that wait.
     #[cfg(test)]
-    pub(crate) fn all(&self) -> Vec<Box<Instance>> {
+    pub(crate) fn all(&self) -> Waiting {
         self.shards.iter().flat_map(|shard| std::mem::take(&mut *lock(shard))).collect()
     }
 
@@ -125,7 +128,7 @@ impl Pool {
         self.slots.taken.fetch_sub(kept, Ordering::Relaxed);
     }
 
-    fn shard(&self) -> Option<MutexGuard<'_, Vec<Box<Instance>>>> {
+    fn shard(&self) -> Option<MutexGuard<'_, Waiting>> {
         let position = WORKER.with(|worker| *worker) % self.shards.len().max(1);
         self.shards.get(position).map(lock)
     }
@@ -137,7 +140,7 @@ impl Drop for Pool {
     }
 }
 
-fn lock(shard: &Shard) -> MutexGuard<'_, Vec<Box<Instance>>> {
+fn lock(shard: &Shard) -> MutexGuard<'_, Waiting> {
     shard.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -13,7 +13,8 @@
 //! base address alone where its offset is smaller than a granule, and one mark of a base serves all
 //! such stores until the base changes: for a stack frame, one mark a function.
 
-mod body;
+mod body; // of each function, rewritten
+mod plan; // which of its stores are marked, and how
 
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{
@@ -32,7 +33,7 @@ const GRANULE_BITS: u32 = 10;
 
 /// How many marks there are, in one page of memory. Marks of a larger memory than 64 MiB would share
 /// places: nothing is missed, some is written back for nothing.
-pub(crate) const MARKS: usize = 64 * 1024;
+const MARKS: i32 = 64 * 1024;
 
 /// The largest store of WebAssembly 2.0, in bytes.
 const STORE_MAX: u64 = 16;

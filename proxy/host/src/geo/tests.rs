@@ -31,16 +31,16 @@ fn city_databases_tell_everything() {
     let geo = open(Layout::City);
     for (address, place) in addresses() {
         let found = geo.locate(address).unwrap();
-        assert_eq!(found.country.as_deref(), Some(place.country), "{address}");
-        assert_eq!(found.country_name.as_deref(), Some(place.country_name));
+        assert_eq!(found.country, Some(place.country), "{address}");
+        assert_eq!(found.country_name, Some(place.country_name));
         assert_eq!(found.eu, Some(place.eu));
-        assert_eq!(found.continent.as_deref(), Some(place.continent));
-        assert_eq!(found.city.as_deref(), place.city);
-        assert_eq!(found.region.as_deref(), place.region.map(|(code, _)| code));
-        assert_eq!(found.postal_code.as_deref(), place.postal_code);
-        assert_eq!(found.time_zone.as_deref(), Some(place.time_zone));
+        assert_eq!(found.continent, Some(place.continent));
+        assert_eq!(found.city, place.city);
+        assert_eq!(found.region, place.region.map(|(code, _)| code));
+        assert_eq!(found.postal_code, place.postal_code);
+        assert_eq!(found.time_zone, Some(place.time_zone));
         assert_eq!(found.latitude, Some(place.latitude));
-        assert_eq!(geo.country(address).as_deref(), Some(place.country));
+        assert_eq!(geo.country(address), Some(place.country));
     }
 }
 
@@ -49,7 +49,7 @@ fn country_databases_tell_the_country() {
     let geo = open(Layout::Country);
     for (address, place) in addresses() {
         let found = geo.locate(address).unwrap();
-        assert_eq!(found.country.as_deref(), Some(place.country), "{address}");
+        assert_eq!(found.country, Some(place.country), "{address}");
         assert_eq!(found.eu, Some(place.eu));
         assert_eq!(found.city, None);
     }
@@ -60,13 +60,13 @@ fn flat_databases_tell_what_they_have() {
     let geo = open(Layout::Flat);
     for (address, place) in addresses() {
         let found = geo.locate(address).unwrap();
-        assert_eq!(found.country.as_deref(), Some(place.country), "{address}");
+        assert_eq!(found.country, Some(place.country), "{address}");
         assert_eq!(found.eu, Some(place.eu), "{}", place.country);
-        assert_eq!(found.city.as_deref(), place.city);
-        assert_eq!(found.region_name.as_deref(), place.region.map(|(_, name)| name));
-        assert_eq!(found.time_zone.as_deref(), Some(place.time_zone));
+        assert_eq!(found.city, place.city);
+        assert_eq!(found.region_name, place.region.map(|(_, name)| name));
+        assert_eq!(found.time_zone, Some(place.time_zone));
         assert!((found.latitude.unwrap() - place.latitude).abs() < 0.000_11);
-        assert_eq!(geo.country(address).as_deref(), Some(place.country));
+        assert_eq!(geo.country(address), Some(place.country));
     }
 }
 
@@ -78,7 +78,7 @@ fn a_second_database_adds_the_autonomous_system() {
     for (address, place) in addresses() {
         let found = geo.locate(address).unwrap();
         assert_eq!(found.asn, Some(place.asn), "{address}");
-        assert_eq!(found.as_organization.as_deref(), Some(place.organization));
+        assert_eq!(found.as_organization, Some(place.organization));
     }
 }
 
@@ -93,7 +93,7 @@ fn ipv4_addresses_are_found_inside_ipv6_ones() {
             IpAddr::from([0x2002, u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]), 0, 0, 0, 0, 1]);
         for address in [mapped, six_to_four] {
             let found = geo.locate(address).unwrap();
-            assert_eq!(found.country.as_deref(), Some(place.country), "{address}");
+            assert_eq!(found.country, Some(place.country), "{address}");
         }
     }
 }

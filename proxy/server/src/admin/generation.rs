@@ -32,6 +32,10 @@ struct ShownFilter<'a> {
     memory: String,
     on_fault: &'static str,
     instances: String,
+    /// How often a call needed a new one.
+    instances_made: u64,
+    /// Beside what all filters of the module share.
+    settings_memory: Option<String>,
 }
 
 /// An earlier generation that still has exchanges.
@@ -53,7 +57,7 @@ pub(super) fn show(generations: &Generations) -> String {
         routes: current.routes(),
         clusters: current.clusters(),
         filters: current.filters.iter().map(filter).collect(),
-        exchanges: current.occupied().exchanges,
+        exchanges: generations.running(),
         draining: draining.map(|Occupied { number, exchanges }| Draining { number, exchanges }).collect(),
     };
     // Nothing in it can not be written as JSON.
@@ -80,5 +84,7 @@ fn filter(loaded: &Loaded) -> ShownFilter<'_> {
             Instances::Fresh => "fresh".to_owned(),
             Instances::Reuse(most) => format!("reuse {most}"),
         },
+        instances_made: filter.instances_made(),
+        settings_memory: filter.settings_memory().map(|memory| memory.to_string()),
     }
 }

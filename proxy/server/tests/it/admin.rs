@@ -39,6 +39,8 @@ fn the_operator_sees_what_runs() {
     ] {
         assert_eq!(filter[field], value);
     }
+    assert_eq!(filter["instances_made"], 0);
+    assert!(filter["settings_memory"].as_str().is_some_and(|memory| memory.ends_with('B')), "{filter}");
     assert_eq!(filter["phases"], serde_json::json!(["request", "response"]));
     assert_eq!(filter["sha256"].as_str().unwrap().len(), 64);
 }

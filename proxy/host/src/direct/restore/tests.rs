@@ -155,7 +155,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
     let values = prop_oneof![
         prop::collection::vec(0x20..0x7f_u8, 0..40),
         prop::collection::vec(0x80..0xff_u8, 0..4),
-        prop::collection::vec(b'a'..b'z', 1000..3000),
+        prop::collection::vec(b'a'..=b'z', 1000..3000),
         Just(b"ab=checkout.blue; b=\"c\"".to_vec()),
     ];
     let lines = prop::collection::vec((names.prop_map(str::to_owned), values), 0..8);
