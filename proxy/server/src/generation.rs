@@ -26,7 +26,7 @@ pub(crate) use drain::{Obituary, bury, ended};
 pub(crate) use keep::{Keeper, Trigger, listeners};
 pub(crate) use watch::{Seen, watch as watch_files};
 
-use crate::metrics::{ClusterMetrics, FilterMetrics, RouteMetrics};
+use crate::metrics::{Apart, ClusterMetrics, FilterMetrics, RouteMetrics, shares, worker};
 
 /// What one exchange sees, from its first byte to its log line.
 pub(crate) struct Generation {
@@ -43,7 +43,6 @@ pub(crate) struct Generation {
     trust: Box<[Trust]>,
     nobody: Trust,
     geo: Option<build::OpenGeo>,
-    exchanges: AtomicUsize,
     obituaries: UnboundedSender<Obituary>,
 }
 
@@ -80,7 +79,7 @@ pub(crate) struct Cluster {
     /// What Pingora wants to know of each endpoint, by position.
     pub(crate) peers: Box<[HttpPeer]>,
     pub(crate) retries: u8,
-    pub(crate) turn: AtomicU64,
+    pub(crate) turn: Apart<AtomicU64>,
     pub(crate) metrics: Arc<ClusterMetrics>,
 }
 
@@ -95,10 +94,6 @@ impl Generation {
 
     pub(crate) fn filter(&self, id: FilterId) -> Option<&Loaded> {
         self.filters.get(id.index())
-    }
-
-    pub(crate) fn occupied(&self) -> Occupied {
-        Occupied { number: self.number, exchanges: self.exchanges.load(Ordering::Acquire) }
     }
 
     pub(crate) fn routes(&self) -> usize {
@@ -127,12 +122,30 @@ impl Drop for Generation {
 
 /// The running generation, and those before it that still have exchanges.
 pub(crate) struct Generations {
-    current: ArcSwap<Generation>,
-    earlier: Mutex<Vec<Weak<Generation>>>,
+    current: ArcSwap<Doors>,
+    earlier: Mutex<Vec<Earlier>>,
+}
+
+/// The ways into a generation, one for each worker: they are counted with every exchange, and workers
+/// that count on the same lines of memory wait for each other.
+struct Doors {
+    generation: Arc<Generation>,
+    of_workers: Box<[Arc<Apart<Door>>]>,
+}
+
+struct Door {
+    generation: Arc<Generation>,
+    exchanges: AtomicUsize,
+}
+
+/// A generation that runs no more.
+struct Earlier {
+    number: u64,
+    doors: Box<[Weak<Apart<Door>>]>,
 }
 
 /// A generation, held by one exchange.
-pub(crate) struct Lease(Arc<Generation>);
+pub(crate) struct Lease(Arc<Apart<Door>>);
 
 /// A generation and how many exchanges it has.
 pub(crate) struct Occupied {
@@ -142,41 +155,69 @@ pub(crate) struct Occupied {
 
 impl Generations {
     pub(crate) fn new(first: Generation) -> Self {
-        Self { current: ArcSwap::from_pointee(first), earlier: Mutex::default() }
+        Self { current: ArcSwap::from_pointee(Doors::of(Arc::new(first))), earlier: Mutex::default() }
     }
 
     /// The running generation, for an exchange that begins: it asks no second time.
     pub(crate) fn begin(&self) -> Lease {
-        let generation = self.current();
-        generation.exchanges.fetch_add(1, Ordering::AcqRel);
-        Lease(generation)
+        let doors = self.current.load();
+        let door = doors.of_workers.get(worker(doors.of_workers.len())).map(Arc::clone);
+        // There is a door for each worker; if there were none, one of its own would do.
+        let door = door.unwrap_or_else(|| Door::to(&doors.generation));
+        door.0.exchanges.fetch_add(1, Ordering::AcqRel);
+        Lease(door)
     }
 
     /// The running generation, for those who look at it.
     pub(crate) fn current(&self) -> Arc<Generation> {
-        self.current.load_full()
+        Arc::clone(&self.current.load().generation)
     }
 
     /// Publishes the next generation: every exchange that begins from now on sees it.
     pub(crate) fn publish(&self, next: Arc<Generation>) {
-        let old = self.current.swap(next);
+        let old = self.current.swap(Arc::new(Doors::of(next)));
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        earlier.retain(|generation| generation.strong_count() > 0);
-        earlier.push(Arc::downgrade(&old));
+        earlier.retain(|earlier| earlier.doors.iter().any(|door| door.strong_count() > 0));
+        let doors = old.of_workers.iter().map(Arc::downgrade).collect();
+        earlier.push(Earlier { number: old.generation.number, doors });
     }
 
     /// The earlier generations that still have exchanges, oldest first.
     pub(crate) fn draining(&self) -> Vec<Occupied> {
         let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        let living = earlier.iter().filter_map(Weak::upgrade);
-        living.map(|generation| generation.occupied()).filter(|occupied| occupied.exchanges > 0).collect()
+        let occupied = |earlier: &Earlier| Occupied {
+            number: earlier.number,
+            exchanges: earlier.doors.iter().filter_map(Weak::upgrade).map(|door| door.0.exchanges()).sum(),
+        };
+        earlier.iter().map(occupied).filter(|occupied| occupied.exchanges > 0).collect()
     }
 
-    /// How many exchanges have begun and not ended, in all generations.
+    /// How many exchanges of the running generation have begun and not ended.
+    pub(crate) fn running(&self) -> usize {
+        self.current.load().of_workers.iter().map(|door| door.0.exchanges()).sum()
+    }
+
+    /// The same, of all generations.
     pub(crate) fn open(&self) -> usize {
-        let draining = self.draining();
-        let running = self.current().occupied();
-        running.exchanges + draining.iter().map(|occupied| occupied.exchanges).sum::<usize>()
+        // Whatever is running and is replaced meanwhile is counted twice, and not forgotten.
+        self.running() + self.draining().iter().map(|occupied| occupied.exchanges).sum::<usize>()
+    }
+}
+
+impl Doors {
+    fn of(generation: Arc<Generation>) -> Self {
+        let of_workers = std::iter::repeat_with(|| Door::to(&generation)).take(shares()).collect();
+        Self { generation, of_workers }
+    }
+}
+
+impl Door {
+    fn to(generation: &Arc<Generation>) -> Arc<Apart<Self>> {
+        Arc::new(Apart(Self { generation: Arc::clone(generation), exchanges: AtomicUsize::new(0) }))
+    }
+
+    fn exchanges(&self) -> usize {
+        self.exchanges.load(Ordering::Acquire)
     }
 }
 
@@ -184,12 +225,12 @@ impl Deref for Lease {
     type Target = Generation;
 
     fn deref(&self) -> &Generation {
-        &self.0
+        &self.0.0.generation
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.exchanges.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.exchanges.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -4,6 +4,7 @@
 //! add. Counters live as long as a generation that names them: routes and
 //! filters that were taken out of the configuration do not pile up.
 
+mod shares; // who counts
 mod histogram; // how often something took how long
 mod scrape; // as Prometheus reads it
 
@@ -16,6 +17,7 @@ use http::StatusCode;
 
 pub(crate) use histogram::Histogram;
 pub(crate) use scrape::Scrape;
+pub(crate) use shares::{Apart, Shares, shares, worker};
 
 /// Every counter of the process.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ type Named<T> = Mutex<HashMap<Box<str>, Weak<T>>>;
 pub(crate) struct RouteMetrics {
     name: Box<str>,
     /// By class of status, 2xx to 5xx; the first counts what was never answered.
-    exchanges: [Counter; 5],
+    exchanges: Shares<[Counter; 5]>,
     pub(crate) duration: Histogram,
     /// In filters, over both phases.
     pub(crate) chain: Histogram,
@@ -124,7 +126,7 @@ impl RouteMetrics {
     fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            exchanges: Default::default(),
+            exchanges: Shares::default(),
             duration: Histogram::new(histogram::EXCHANGE),
             chain: Histogram::new(histogram::CALL),
         }
@@ -133,9 +135,17 @@ impl RouteMetrics {
     /// Counts an exchange by the status that the client got, if it got one.
     pub(crate) fn count(&self, status: Option<StatusCode>) {
         let class = status.map_or(0, |status| usize::from(status.as_u16() / 100).saturating_sub(1));
-        if let Some(counter) = self.exchanges.get(class) {
+        if let Some(counter) = self.exchanges.own().and_then(|counters| counters.get(class)) {
             counter.add();
         }
+    }
+
+    /// By class of status, all workers together.
+    fn exchanges(&self) -> [u64; 5] {
+        self.exchanges.all().fold([0; 5], |mut sums, counters| {
+            sums.iter_mut().zip(counters).for_each(|(sum, counter)| *sum += counter.get());
+            sums
+        })
     }
 }
 
@@ -181,10 +191,10 @@ mod tests {
         old.count(Some(StatusCode::OK));
         let new = metrics.route("shop");
         drop(old);
-        assert_eq!(new.exchanges[1].get(), 1);
+        assert_eq!(new.exchanges()[1], 1);
         drop(new);
         assert!(living(&metrics.routes, |route| &route.name).is_empty());
-        assert_eq!(metrics.route("shop").exchanges[1].get(), 0);
+        assert_eq!(metrics.route("shop").exchanges()[1], 0);
     }
 
     #[test]
@@ -194,6 +204,6 @@ mod tests {
             route.count(StatusCode::from_u16(status).ok());
         }
         route.count(None);
-        assert_eq!(route.exchanges.each_ref().map(Counter::get), [2, 1, 1, 1, 1]);
+        assert_eq!(route.exchanges(), [2, 1, 1, 1, 1]);
     }
 }

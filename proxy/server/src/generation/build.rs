@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use edgeloom_config::{Config, GeoSource, Place, Report};
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::watch::{Seen, Stamp};
 use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
-use crate::metrics::Metrics;
+use crate::metrics::{Apart, Metrics};
 
 /// Builds generations: everything that stays the same from one to the next.
 #[derive(Clone)]
@@ -218,7 +218,6 @@ impl Builder {
             clusters: config.clusters.into_iter().map(|cluster| self.cluster(cluster)).collect(),
             filters: filters.into(),
             geo,
-            exchanges: AtomicUsize::new(0),
             obituaries: self.obituaries.clone(),
         }
     }
@@ -257,7 +256,7 @@ impl Builder {
             name: cluster.name.into(),
             retries: cluster.retries,
             // Swaps must not send every first exchange to the same endpoint.
-            turn: AtomicU64::new(fastrand::u64(..)),
+            turn: Apart(AtomicU64::new(fastrand::u64(..))),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::rescue::Failure;
 /// The endpoint whose turn it is, but for those that could not be connected to.
 pub(super) fn pick(exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
     let picked = exchange.cluster().and_then(|(id, cluster)| {
-        let turn = exchange.turn.unwrap_or_else(|| cluster.turn.fetch_add(1, Ordering::Relaxed));
+        let turn = exchange.turn.unwrap_or_else(|| cluster.turn.0.fetch_add(1, Ordering::Relaxed));
         let (position, _) = cluster.endpoints.pick(turn, &exchange.unreachable)?;
         Some((id, turn, position, cluster.peers.get(position)?.clone()))
     });
