@@ -21,7 +21,7 @@ use pingora_core::protocols::{
     TimingDigest, UniqueID,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::refusal::unsigned;
 use crate::limits::{HEAD_TIMEOUT, READ_BUFFER, WRITE_BUFFER};
@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     heads: Heads,
     stage: Stage,
     deadline: Instant,
+    /// Rings when the deadline has passed, or one before it: it is set anew only when it has rung,
+    /// because setting a timer costs more than looking at the clock, and hardly any deadline passes.
     timer: Option<Pin<Box<Sleep>>>,
     /// Told the status of what was refused before there was an exchange.
     refused: Box<dyn Fn(u16) + Send + Sync>,
@@ -137,8 +139,12 @@ impl Connection {
             self.out = Vec::new();
         }
         if self.ahead_at == self.ahead.len() {
-            let waited = timeout(patience, poll_fn(|cx| self.poll_ahead(cx))).await;
-            waited.map_err(|_elapsed| io::ErrorKind::TimedOut)??;
+            self.deadline = Instant::now() + patience;
+            poll_fn(|cx| match self.poll_ahead(cx) {
+                Poll::Pending => self.poll_late(cx).map(Err),
+                read => read,
+            })
+            .await?;
             self.begin_head();
         }
         Ok(())
@@ -150,8 +156,8 @@ impl Connection {
     ///
     /// Where the client hangs up or says nothing for that long.
     pub(super) async fn look_for_preface(&mut self, patience: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + patience;
         self.begins(patience).await?;
+        let deadline = Instant::now() + patience;
         while self.ahead.len() < PREFACE.len() && PREFACE.starts_with(&self.ahead) {
             let more = timeout_at(deadline, poll_fn(|cx| self.poll_ahead(cx))).await;
             match more.map_err(|_elapsed| io::ErrorKind::TimedOut)? {
@@ -187,16 +193,23 @@ impl Connection {
 
     fn begin_head(&mut self) {
         self.deadline = Instant::now() + HEAD_TIMEOUT;
-        self.timer = None;
         self.stage.set(HEAD);
     }
 
-    /// The error, if the head's deadline has passed; wakes the task when it does.
+    /// The error, if the deadline has passed; wakes the task when it does.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the request head took too long"))
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client took too long"));
+            }
+            timer.as_mut().reset(deadline);
+        }
     }
 
     fn poll_refuse(&mut self, cx: &mut Context<'_>, refusal: &[u8]) -> Poll<io::Result<usize>> {
