@@ -15,6 +15,8 @@ pub(crate) struct Pool {
     /// Instances that belong here, whether they wait or are being called.
     kept: AtomicU32,
     most: u32,
+    /// How many instances each worker may have for as many filters; more filters share them.
+    variety: usize,
     slots: Arc<Slots>,
 }
 
@@ -50,8 +52,9 @@ impl Pool {
     /// For at most so many instances; one that is for none takes no memory for them either.
     pub(crate) fn new(most: u32, slots: &Arc<Slots>) -> Self {
         let shards = if most == 0 { 0 } else { slots.shards };
+        let variety = variety(most.min(slots.most / COMPONENTS), slots.shards);
         let shards = std::iter::repeat_with(Shard::default).take(shards).collect();
-        Self { shards, kept: AtomicU32::new(0), most, slots: Arc::clone(slots) }
+        Self { shards, kept: AtomicU32::new(0), most, variety, slots: Arc::clone(slots) }
     }
 
     /// Any instance that waits.
@@ -66,7 +69,7 @@ impl Pool {
         if let Some(position) = waiting.iter().rposition(|instance| wanted(instance)) {
             return Some(waiting.swap_remove(position));
         }
-        let enough = waiting.len() >= VARIETY || self.is_full();
+        let enough = waiting.len() >= self.variety || self.is_full();
         // The one that waits longest: in a chain, its turn comes last.
         (enough && !waiting.is_empty()).then(|| waiting.remove(0))
     }
@@ -147,8 +150,18 @@ fn lock(shard: &Shard) -> MutexGuard<'_, Waiting> {
 /// More shards than this serve no machine, and each pool has them.
 const SHARDS_MAX: usize = 64;
 
-/// So many filters of one component keep instances of their own on each worker; more of them share.
-const VARIETY: usize = 8;
+/// What each of so many workers may have of so many instances: no worker may be left without because
+/// others have them all, or each of its calls would need a new one.
+fn variety(instances: u32, workers: usize) -> usize {
+    let share = usize::try_from(instances).unwrap_or(usize::MAX) / workers.max(1);
+    share.clamp(1, VARIETY_MAX)
+}
+
+/// So many filters of one component keep instances of their own on each worker, where there are enough.
+const VARIETY_MAX: usize = 8;
+
+/// So many components share the places for instances that wait, as a rule.
+const COMPONENTS: u32 = 4;
 
 thread_local! {
     /// The number of this thread, in the order in which threads first came here.
@@ -156,4 +169,18 @@ thread_local! {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed)
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variety;
+
+    #[test]
+    fn every_worker_has_a_share_of_the_instances() {
+        let of = |workers| variety(125, workers);
+        assert_eq!([1, 2, 15, 16, 32, 64, 1000].map(of), [8, 8, 8, 7, 3, 1, 1]);
+        for workers in [1, 2, 16, 64] {
+            assert!(of(workers) * workers <= 125, "{workers} workers would leave some without");
+        }
+    }
 }
