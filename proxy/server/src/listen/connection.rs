@@ -142,7 +142,7 @@ impl Connection {
             self.deadline = Instant::now() + patience;
             poll_fn(|cx| match self.poll_ahead(cx) {
                 Poll::Pending => self.poll_late(cx).map(Err),
-                read => read,
+                read @ Poll::Ready(_) => read,
             })
             .await?;
             self.begin_head();
