@@ -14,6 +14,8 @@ use exchange::Connection;
 pub use exchange::{Echo, Request, Response};
 pub use raw::Raw;
 
+use crate::tls::{Handshake, Tls};
+
 /// Talks to one address over one connection, kept alive from request to request.
 pub struct Client {
     address: SocketAddr,
@@ -24,13 +26,17 @@ pub struct Client {
 struct State {
     runtime: Runtime,
     connection: Option<Connection>,
+    /// The last one there was.
+    handshake: Option<Handshake>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Protocol {
     Http1,
     /// HTTP/2 by prior knowledge.
     H2c,
+    /// What both sides agree on.
+    Tls(Tls),
 }
 
 /// Why there was no answer.
@@ -42,6 +48,10 @@ pub enum ClientError {
     Exchange { address: SocketAddr, what: String, source: hyper::Error },
     #[error("{address} has not answered `{what}` within {PATIENCE:?}")]
     Late { address: SocketAddr, what: String },
+    #[error("{address} does not accept a TLS handshake")]
+    Handshake { address: SocketAddr, source: std::io::Error },
+    #[error("`{name}` is no name of a server")]
+    Name { name: String },
     #[error("`{what}` is no HTTP request")]
     Malformed { what: String, source: http::Error },
     #[error("a client could not be set up")]
@@ -61,6 +71,12 @@ impl Client {
         or_fail(Self::new(address, Protocol::H2c))
     }
 
+    /// Speaks TLS, and over that what both sides agree on: HTTP/1.1 where they say nothing.
+    #[track_caller]
+    pub fn tls(address: SocketAddr, tls: &Tls) -> Self {
+        or_fail(Self::new(address, Protocol::Tls(tls.clone())))
+    }
+
     /// [`Client::to`], for those who would rather not panic.
     ///
     /// # Errors
@@ -72,7 +88,11 @@ impl Client {
 
     fn new(address: SocketAddr, protocol: Protocol) -> Result<Self, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { address, protocol, state: Mutex::new(State { runtime, connection: None }) })
+        Ok(Self {
+            address,
+            protocol,
+            state: Mutex::new(State { runtime, connection: None, handshake: None }),
+        })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -98,14 +118,18 @@ impl Client {
     /// Where there is no whole answer within [`PATIENCE`].
     pub fn attempt(&self, request: Request) -> Result<Response, ClientError> {
         let what = request.what();
-        let request = request.for_address(self.address, self.protocol)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { runtime, connection } = &mut *state;
+        let State { runtime, connection, handshake } = &mut *state;
         let exchange = async {
             let mut open = match still_open(connection.take()).await {
                 Some(idle) => idle,
-                None => Connection::open(self.address, self.protocol, &what).await?,
+                None => {
+                    let (open, shaken) = Connection::open(self.address, &self.protocol, &what).await?;
+                    *handshake = shaken;
+                    open
+                }
             };
+            let request = request.for_address(self.address, &open, handshake.is_some())?;
             let response = open.exchange(request, self.address, &what).await?;
             *connection = Some(open);
             Ok(response)
@@ -113,6 +137,17 @@ impl Client {
         runtime
             .block_on(async { tokio::time::timeout(PATIENCE, exchange).await })
             .unwrap_or_else(|_| Err(ClientError::Late { address: self.address, what: what.clone() }))
+    }
+
+    /// Closes its connection: the next request opens another.
+    pub fn hang_up(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.connection = None;
+    }
+
+    /// What the last TLS handshake came to, if there was one.
+    pub fn handshake(&self) -> Option<Handshake> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).handshake.clone()
     }
 
     /// Sends these very bytes on a new connection; what came back when the other side closed or one

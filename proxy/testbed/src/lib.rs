@@ -18,6 +18,7 @@
 //! test, and say what the edge said. Each has a twin with a `Result`.
 //! Nothing here sleeps: waiting is for a line, an answer, or a deadline.
 
+mod certificates; // who one claims to be, and who vouches for it
 mod client; // who asks
 mod configuration; // a configuration file, elsewhere: other addresses, other paths
 mod edge; // the real binary, started and driven
@@ -25,9 +26,12 @@ pub mod geo; // where addresses are, for a demo world
 mod lines; // what a process says, line by line
 mod origin; // who answers
 mod process; // what a process costs
+mod tls; // how a client and an origin speak when others may listen
 
+pub use certificates::{Authority, CertificateError, Identity, IdentityFiles, Order};
 pub use client::{Client, ClientError, Echo, Raw, Request, Response};
 pub use configuration::Configuration;
 pub use edge::{Edge, Launch, StartError, Stopped, replace};
 pub use lines::Lines;
 pub use origin::{Death, Manner, Origin};
+pub use tls::{Handshake, OriginTls, Tls, Versions};

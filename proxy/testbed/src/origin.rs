@@ -3,21 +3,27 @@
 mod answer;
 mod manner;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 pub use manner::{Death, Manner};
 
-/// Speaks HTTP/1.1, and HTTP/2 by prior knowledge, on a loopback address.
+use crate::client::or_fail;
+use crate::tls::{Handshake, OriginTls};
+
+/// Speaks HTTP/1.1, and HTTP/2 by prior knowledge, on a loopback address; or TLS, and over it what both sides agree on.
 ///
 /// Dropping it closes its listener and every connection at once.
 pub struct Origin {
@@ -31,6 +37,8 @@ pub struct Origin {
 struct Tally {
     connections: AtomicU64,
     requests: AtomicU64,
+    /// The last ones.
+    handshakes: Mutex<VecDeque<Handshake>>,
 }
 
 impl Origin {
@@ -52,12 +60,26 @@ impl Origin {
         Self::start(any, manner).unwrap_or_else(|error| panic!("no origin could be started: {error}"))
     }
 
+    /// An origin of this manner that speaks TLS, and nothing else.
+    #[expect(clippy::panic, reason = "for tests: a machine without a free loopback port can run none")]
+    #[track_caller]
+    pub fn secure(manner: Manner, tls: &OriginTls) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let acceptor = TlsAcceptor::from(Arc::new(or_fail(tls.config())));
+        Self::serve(any, manner, Some(acceptor))
+            .unwrap_or_else(|error| panic!("no origin could be started: {error}"))
+    }
+
     /// An origin of this manner, at this address; port 0 is any free port.
     ///
     /// # Errors
     ///
     /// Where the address is taken, or may not be bound.
     pub fn start(address: SocketAddr, manner: Manner) -> io::Result<Self> {
+        Self::serve(address, manner, None)
+    }
+
+    fn serve(address: SocketAddr, manner: Manner, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -69,7 +91,7 @@ impl Origin {
             move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, Arc::new(manner), tally) => {}
+                        () = accept(listener, Arc::new(manner), tls, tally) => {}
                         _ = ended => {}
                     }
                 });
@@ -85,6 +107,11 @@ impl Origin {
     /// How many requests have arrived.
     pub fn requests(&self) -> u64 {
         self.tally.requests.load(Ordering::Relaxed)
+    }
+
+    /// What its last TLS handshakes came to, the newest last.
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        self.tally.handshakes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// How many connections have been accepted.
@@ -103,7 +130,12 @@ impl Drop for Origin {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, manner: Arc<Manner>, tally: Arc<Tally>) {
+async fn accept(
+    listener: std::net::TcpListener,
+    manner: Arc<Manner>,
+    tls: Option<TlsAcceptor>,
+    tally: Arc<Tally>,
+) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
@@ -119,19 +151,42 @@ async fn accept(listener: std::net::TcpListener, manner: Arc<Manner>, tally: Arc
         }
         // Small answers must not wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
-        let (manner, tally) = (Arc::clone(&manner), Arc::clone(&tally));
+        let (manner, tls, tally) = (Arc::clone(&manner), tls.clone(), Arc::clone(&tally));
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                tally.requests.fetch_add(1, Ordering::Relaxed);
-                answer::answer(request, Arc::clone(&manner))
-            });
-            // How a connection ends is the edge's business, seen from there.
-            let _ = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let Some(tls) = tls else { return converse(stream, manner, tally).await };
+            // The edge notices a handshake that fails.
+            let Ok(stream) = tls.accept(stream).await else { return };
+            tally.remember(Handshake::of_server(stream.get_ref().1));
+            converse(stream, manner, tally).await;
         });
     }
 }
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    manner: Arc<Manner>,
+    tally: Arc<Tally>,
+) {
+    let service = service_fn(move |request| {
+        tally.requests.fetch_add(1, Ordering::Relaxed);
+        answer::answer(request, Arc::clone(&manner))
+    });
+    // How a connection ends is the edge's business, seen from there.
+    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+impl Tally {
+    fn remember(&self, handshake: Handshake) {
+        let mut handshakes = self.handshakes.lock().unwrap_or_else(PoisonError::into_inner);
+        if handshakes.len() == HANDSHAKES_MAX {
+            handshakes.pop_front();
+        }
+        handshakes.push_back(handshake);
+    }
+}
+
+/// No test asks for so many.
+const HANDSHAKES_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests;

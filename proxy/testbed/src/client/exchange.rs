@@ -1,6 +1,7 @@
 //! One request and its response, as a client sees them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Version};
@@ -10,9 +11,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::{ClientError, Protocol, or_fail};
+use crate::tls::Handshake;
 
 /// A request to be sent.
 #[derive(Debug, Clone)]
@@ -70,14 +74,18 @@ impl Request {
     pub(super) fn for_address(
         self,
         address: SocketAddr,
-        protocol: Protocol,
+        connection: &Connection,
+        secure: bool,
     ) -> Result<http::Request<Full<Bytes>>, ClientError> {
         let what = self.what();
         let host = self.host.unwrap_or_else(|| address.to_string());
         let mut builder = http::Request::builder().method(&*self.method);
-        builder = match protocol {
-            Protocol::Http1 => builder.uri(&self.path).header("host", host),
-            Protocol::H2c => builder.uri(format!("http://{host}{}", self.path)).version(Version::HTTP_2),
+        let scheme = if secure { "https" } else { "http" };
+        builder = match connection {
+            Connection::Http1(_) => builder.uri(&self.path).header("host", host),
+            Connection::Http2(_) => {
+                builder.uri(format!("{scheme}://{host}{}", self.path)).version(Version::HTTP_2)
+            }
         };
         for (name, value) in self.headers {
             builder = builder.header(name, value);
@@ -197,36 +205,58 @@ impl Echo {
     }
 }
 
+/// What bytes go over, both ways.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
+
 pub(super) enum Connection {
     Http1(http1::SendRequest<Full<Bytes>>),
-    H2c(http2::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Connection {
+    /// A new one, and what its TLS handshake came to.
     pub(super) async fn open(
         address: SocketAddr,
-        protocol: Protocol,
+        protocol: &Protocol,
         what: &str,
-    ) -> Result<Self, ClientError> {
+    ) -> Result<(Self, Option<Handshake>), ClientError> {
         let refused = |source| ClientError::Connect { address, source };
-        let failed = |source| ClientError::Exchange { address, what: what.to_owned(), source };
         let stream = TcpStream::connect(address).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        // The connections run when a request is waited for, and report their
-        // failures there.
-        Ok(match protocol {
-            Protocol::Http1 => {
-                let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-                tokio::spawn(connection);
-                Self::Http1(sender)
+        let failed = |source| ClientError::Exchange { address, what: what.to_owned(), source };
+        match protocol {
+            Protocol::Http1 => Ok((Self::http1(stream).await.map_err(failed)?, None)),
+            Protocol::H2c => Ok((Self::http2(stream).await.map_err(failed)?, None)),
+            Protocol::Tls(tls) => {
+                let name = || ClientError::Name { name: tls.name.clone().unwrap_or_default() };
+                let server = tls.server(address).ok_or_else(name)?;
+                let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(server, stream).await;
+                let stream = stream.map_err(|source| ClientError::Handshake { address, source })?;
+                let handshake = Handshake::of_client(stream.get_ref().1, tls.name.clone());
+                let open = if handshake.protocol.as_deref() == Some("h2") {
+                    Self::http2(stream).await
+                } else {
+                    Self::http1(stream).await
+                };
+                Ok((open.map_err(failed)?, Some(handshake)))
             }
-            Protocol::H2c => {
-                let (sender, connection) =
-                    http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(failed)?;
-                tokio::spawn(connection);
-                Self::H2c(sender)
-            }
-        })
+        }
+    }
+
+    // The connections run when a request is waited for, and report their failures there.
+
+    async fn http1(stream: impl Transport) -> hyper::Result<Self> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self::Http1(sender))
+    }
+
+    async fn http2(stream: impl Transport) -> hyper::Result<Self> {
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self::Http2(sender))
     }
 
     /// Whether it still takes requests, as far as one can see from here.
@@ -238,7 +268,7 @@ impl Connection {
         }
         match self {
             Self::Http1(sender) => sender.ready().await.is_ok(),
-            Self::H2c(sender) => sender.ready().await.is_ok(),
+            Self::Http2(sender) => sender.ready().await.is_ok(),
         }
     }
 
@@ -251,7 +281,7 @@ impl Connection {
         let failed = |source| ClientError::Exchange { address, what: what.to_owned(), source };
         let response = match self {
             Self::Http1(sender) => sender.send_request(request).await,
-            Self::H2c(sender) => sender.send_request(request).await,
+            Self::Http2(sender) => sender.send_request(request).await,
         };
         let (head, body) = response.map_err(failed)?.into_parts();
         let body = body.collect().await.map_err(failed)?.to_bytes();
