@@ -1,11 +1,9 @@
 //! Who answers.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
+use edgeloom_core::address::Address;
 use edgeloom_core::cluster::Endpoint;
 
 use crate::limits::{Retries, Timeout, Weight};
@@ -65,7 +63,7 @@ impl Cluster {
 
     pub(crate) fn write(&self) -> raw::Cluster {
         let endpoint = |endpoint: &Endpoint| {
-            let address = EndpointAddress(endpoint.address);
+            let address = endpoint.address.clone();
             let full = raw::Endpoint { address: meant(address), weight: meant(Weight(endpoint.weight)) };
             At::unwritten(OneOf::Full(full))
         };
@@ -77,16 +75,16 @@ impl Cluster {
     }
 }
 
-type RawEndpoint = OneOf<EndpointAddress, raw::Endpoint>;
+type RawEndpoint = OneOf<Address, raw::Endpoint>;
 
 fn endpoints_of(raw: List<RawEndpoint, 1>, problems: &mut Problems) -> Option<Vec<Endpoint>> {
-    let mut seen: HashMap<SocketAddr, Span> = HashMap::new();
+    let mut seen: HashMap<Address, Span> = HashMap::new();
     let resolve = |At { value, span }: At<RawEndpoint>| {
-        let (EndpointAddress(address), weight) = match value {
+        let (address, weight) = match value {
             OneOf::Short(address) => (address, 1),
             OneOf::Full(raw) => (raw.address?.value, raw.weight?.value.0),
         };
-        match seen.insert(address, span) {
+        match seen.insert(address.clone(), span) {
             None => Some(Endpoint { address, weight }),
             Some(first) => {
                 let remedy = "list it once, with a larger weight";
@@ -121,34 +119,6 @@ impl From<Timeouts> for raw::Times {
     }
 }
 
-/// An address that can be connected to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EndpointAddress(pub(crate) SocketAddr);
-
-/// A text that nothing can be connected to by.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotAnEndpoint {
-    #[error("an IP address and a port, such as `10.0.1.4:80` or `[fd00::4]:80`; names are not looked up")]
-    Malformed,
-    #[error("port 0 cannot be connected to")]
-    NoPort,
-}
-
-impl FromStr for EndpointAddress {
-    type Err = NotAnEndpoint;
-
-    fn from_str(text: &str) -> Result<Self, NotAnEndpoint> {
-        let address: SocketAddr = text.parse().map_err(|_not_an_address| NotAnEndpoint::Malformed)?;
-        if address.port() == 0 { Err(NotAnEndpoint::NoPort) } else { Ok(Self(address)) }
-    }
-}
-
-impl fmt::Display for EndpointAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 texts! {
-    EndpointAddress = "an endpoint's address" like "10.0.1.4:80";
+    Address = "an endpoint's address" like "10.0.1.4:80";
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
 use edgeloom_core::condition::{HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::digest::Digest;
@@ -12,7 +13,6 @@ use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
-use crate::cluster::EndpointAddress;
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
@@ -136,8 +136,8 @@ section! {
 section! {
     /// A group of servers, any of which can answer.
     Cluster = "a cluster" {
-        /// The servers, as addresses with ports. They take turns, by weight.
-        endpoints: List<OneOf<EndpointAddress, Endpoint>, 1>,
+        /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket. They take turns, by weight.
+        endpoints: List<OneOf<Address, Endpoint>, 1>,
         /// How long an endpoint may take.
         timeouts: Times = Times::from(Timeouts::default()),
         /// How many other endpoints are tried after one could not be connected to. Nothing has been sent by then, so every method may be retried.
@@ -148,8 +148,8 @@ section! {
 section! {
     /// A server. Short form: only its `address`.
     Endpoint = "an endpoint" {
-        /// Its address and port. Names are not looked up.
-        address: EndpointAddress,
+        /// Its address and port (`10.0.1.4:80`, `[fd00::4]:80`), its name and port (`shop.internal:80`), or `unix:` and the absolute path of its socket.
+        address: Address,
         /// Its share of the requests, against the weights of the others.
         weight: Weight = Weight(1),
     }

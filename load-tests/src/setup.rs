@@ -88,7 +88,9 @@ impl Setup {
         let mut moved = BTreeMap::new();
         for cluster in &written.meant().clusters {
             let origin = if cluster.name == "north" { around.north } else { around.south };
-            moved.extend(cluster.endpoints.iter().map(|endpoint| (endpoint.address, origin)));
+            moved.extend(
+                cluster.endpoints.iter().filter_map(|endpoint| Some((endpoint.address.ip()?, origin))),
+            );
         }
         let small = or_report(written.with_text(self.adapt(written.text(), around.cache)))?;
         or_report(small.elsewhere(&moved, around.filters, around.database))
@@ -179,11 +181,15 @@ mod tests {
     fn origins_are_moved_and_tables_have_their_size() {
         let setup = Setup { table: 10 << 10, ..Setup::small(1, Instances::Fresh) };
         let configuration = configuration(setup);
-        assert_eq!(configuration.meant().clusters[0].endpoints[0].address.port(), 1002);
+        assert_eq!(configuration.meant().clusters[0].endpoints[0].address.ip().unwrap().port(), 1002);
         assert_eq!(configuration.text().matches('x').filter(|x| !x.is_empty()).count() >> 10, 10);
         let four = self::configuration(Setup::of(Filters::Four, Instances::Fresh));
-        let ports: Vec<_> =
-            four.meant().clusters.iter().map(|cluster| cluster.endpoints[0].address.port()).collect();
+        let ports: Vec<_> = four
+            .meant()
+            .clusters
+            .iter()
+            .map(|cluster| cluster.endpoints[0].address.ip().unwrap().port())
+            .collect();
         assert_eq!(ports, [1001, 1002]);
     }
 }

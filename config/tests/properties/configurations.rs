@@ -10,6 +10,7 @@ use edgeloom_config::{
     AccessLog, Cache, Cluster, Config, Filter, GeoSource, Grants, Instances, Link, Listener, Module, Place,
     Route, Timeouts, Workers,
 };
+use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
 use edgeloom_core::cluster::Endpoint;
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
@@ -160,8 +161,17 @@ fn settings() -> impl Strategy<Value = Value> {
     })
 }
 
+fn endpoint() -> impl Strategy<Value = Address> {
+    prop_oneof![
+        address().prop_map(Address::Ip),
+        ("[a-z][a-z0-9-]{0,8}(\\.[a-z][a-z0-9_]{0,8}){0,2}", 1..=u16::MAX)
+            .prop_map(|(name, port)| Address::Name(name.into(), port)),
+        "/[ -~]{1,60}".prop_map(|path| Address::Unix(path.into())),
+    ]
+}
+
 fn cluster() -> impl Strategy<Value = Cluster> {
-    let endpoints = btree_map(address(), 1..=1000_u32, 1..4).prop_map(|endpoints| {
+    let endpoints = btree_map(endpoint(), 1..=1000_u32, 1..4).prop_map(|endpoints| {
         endpoints.into_iter().map(|(address, weight)| Endpoint { address, weight }).collect()
     });
     let timeout = || duration(1_000, 3_600_000_000);

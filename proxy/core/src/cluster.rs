@@ -1,13 +1,12 @@
 //! Who answers: the endpoints of a cluster, taken in turns by weight.
 
-use std::net::SocketAddr;
-
+use crate::address::Address;
 use crate::limits::TURNS_MAX;
 
-/// One address of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One server of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    pub address: SocketAddr,
+    pub address: Address,
     /// Its share of the turns, against the weights of the others. 0 takes none.
     pub weight: u32,
 }

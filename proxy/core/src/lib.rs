@@ -11,6 +11,7 @@ pub mod facts; // what filters leave for each other
 pub mod verdict; // what a filter answers
 pub mod fault; // how a filter fails
 pub mod cluster; // who answers
+pub mod address; // where they are
 pub mod digest; // which bytes a module is
 pub mod ids; // names, resolved
 pub mod limits; // every bound, with its reason

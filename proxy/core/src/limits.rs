@@ -87,6 +87,15 @@ pub const HANDED_OVER_MAX: usize = 4 * 1024 * 1024;
 /// 40 ms when their weights are at their worst.
 pub const ENDPOINTS_MAX: usize = 1000;
 
+/// The longest name of a host (RFC 1035 section 2.3.4, without the dot that may end it).
+pub const NAME_MAX: usize = 253;
+
+/// The longest part of a host's name, between dots (RFC 1035 section 2.3.4).
+pub const NAME_PART_MAX: usize = 63;
+
+/// The longest path of a Unix socket: what fits in Linux's `sockaddr_un`, with the zero that ends it.
+pub const SOCKET_PATH_MAX: usize = 107;
+
 /// The most turns in the rotation of a cluster: 64 KiB. Weights whose exact
 /// shares would need a longer one are rounded to it.
 pub const TURNS_MAX: usize = 16 * 1024;

@@ -9,6 +9,7 @@ mod listen; // where clients come in
 mod way; // the way of a request
 mod exchange; // what is known of one
 mod rescue; // what a client is told when something fails
+mod upstreams; // those who answer
 mod generation; // what exchanges see, and how it is replaced
 mod admin; // the operator's port
 mod metrics; // what is counted

@@ -139,7 +139,7 @@ mod tests {
 
         let meant = elsewhere.meant();
         let ports: Vec<_> =
-            meant.clusters.iter().map(|cluster| cluster.endpoints[0].address.port()).collect();
+            meant.clusters.iter().map(|cluster| cluster.endpoints[0].address.ip().unwrap().port()).collect();
         assert_eq!(ports, [9101, 9102, 9103]);
         assert_eq!((meant.listeners[0].bind.port(), meant.admin.unwrap().port()), (0, 0));
         assert_eq!(meant.modules[0].path, Path::new("/filters/geo.wasm"));

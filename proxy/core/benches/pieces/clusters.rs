@@ -1,12 +1,15 @@
 //! Who answers: the endpoint whose turn it is, and another after one that could not be reached.
 
+use edgeloom_core::address::Address;
 use edgeloom_core::cluster::{Cluster, Endpoint};
 
 use crate::gauge::Gauge;
 
 pub(crate) fn measure(gauge: &mut Gauge) {
-    let endpoint =
-        |last: u8| Endpoint { address: ([10, 0, 0, last], 8080).into(), weight: u32::from(last % 3) + 1 };
+    let endpoint = |last: u8| Endpoint {
+        address: Address::Ip(([10, 0, 0, last], 8080).into()),
+        weight: u32::from(last % 3) + 1,
+    };
     let cluster = Cluster::new((0..20).map(endpoint).collect());
     let mut turn = 0;
     let mut pick = |avoid: &[usize]| {

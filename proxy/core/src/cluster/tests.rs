@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn cluster(weights: &[u32]) -> Cluster {
-    let address = |n| SocketAddr::from(([10, 0, 0, 1], n));
+    let address = |n| std::net::SocketAddr::from(([10, 0, 0, 1], n)).into();
     let endpoints = (1..).zip(weights).map(|(n, &weight)| Endpoint { address: address(n), weight });
     Cluster::new(endpoints.collect())
 }

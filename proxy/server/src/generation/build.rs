@@ -16,13 +16,13 @@ use edgeloom_core::route::RouteTable;
 use edgeloom_host::geo::GeoError;
 use edgeloom_host::{FilterPlan, Geo, Grants, Host, Instances, Opened, PrepareError, Source};
 use jiff::Timestamp;
-use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::watch::{Seen, Stamp};
 use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
 use crate::metrics::{Apart, Metrics};
+use crate::upstreams::peer::{At, Reach};
 
 /// Builds generations: everything that stays the same from one to the next.
 #[derive(Clone)]
@@ -237,22 +237,17 @@ impl Builder {
     }
 
     fn cluster(&self, cluster: edgeloom_config::Cluster) -> Cluster {
-        let peer = |endpoint: &edgeloom_core::cluster::Endpoint| {
-            let mut peer = HttpPeer::new(endpoint.address, false, String::new());
-            let options = &mut peer.options;
-            options.connection_timeout = Some(cluster.timeouts.connect);
-            options.total_connection_timeout = Some(cluster.timeouts.connect);
-            options.read_timeout = Some(cluster.timeouts.read);
-            options.write_timeout = Some(cluster.timeouts.write);
-            options.idle_timeout = Some(cluster.timeouts.idle);
-            // Pingora 0.9.1 may end an upgraded tunnel as soon as it is open.
-            options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-            peer
+        let reach = Reach::new(&cluster);
+        // A name has no address yet.
+        let member = |endpoint: edgeloom_core::cluster::Endpoint| {
+            let peer = reach.peer(&At::of(&endpoint.address)?)?;
+            Some((endpoint, peer))
         };
+        let (endpoints, peers): (Vec<_>, Vec<_>) = cluster.endpoints.into_iter().filter_map(member).unzip();
         Cluster {
             metrics: self.metrics.cluster(&cluster.name),
-            peers: cluster.endpoints.iter().map(peer).collect(),
-            endpoints: edgeloom_core::cluster::Cluster::new(cluster.endpoints),
+            peers: peers.into(),
+            endpoints: edgeloom_core::cluster::Cluster::new(endpoints),
             name: cluster.name.into(),
             retries: cluster.retries,
             // Swaps must not send every first exchange to the same endpoint.

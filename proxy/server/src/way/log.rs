@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use edgeloom_core::address::Address;
 use edgeloom_core::fault::Fault;
 use http::{HeaderMap, StatusCode, Version};
 use jiff::Timestamp;
@@ -74,7 +75,8 @@ struct Record<'a> {
     status: Option<u16>,
     route: Option<&'a str>,
     cluster: Option<&'a str>,
-    endpoint: Option<SocketAddr>,
+    /// As the operator wrote it.
+    endpoint: Option<Shown<&'a Address>>,
     generation: u64,
     chain: Chain<'a>,
     facts: Facts<'a>,
@@ -106,7 +108,7 @@ impl<'a> Record<'a> {
         };
         let upstream = exchange.upstream.and_then(|(cluster, position)| {
             let cluster = exchange.generation.cluster(cluster)?;
-            Some((&*cluster.name, cluster.endpoints.endpoints().get(position)?.address))
+            Some((&*cluster.name, &cluster.endpoints.endpoints().get(position)?.address))
         });
         let user_agent = sent.headers.get(http::header::USER_AGENT);
         let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
@@ -122,7 +124,7 @@ impl<'a> Record<'a> {
             status: status.map(|status| status.as_u16()),
             route: exchange.route().map(|route| &*route.name),
             cluster: upstream.map(|(cluster, _)| cluster),
-            endpoint: upstream.map(|(_, endpoint)| endpoint),
+            endpoint: upstream.map(|(_, endpoint)| Shown(endpoint)),
             generation: exchange.generation.number,
             chain: Chain(&exchange.generation, &exchange.calls),
             facts: Facts(&exchange.subject.facts),

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use edgeloom_config::Cluster;
 use edgeloom_testbed::{Configuration, Edge, Launch, Manner, Origin, StartError, geo};
 use tempfile::TempDir;
 
@@ -67,12 +68,9 @@ impl World {
         };
         let database = databases.first().context("there is one")?;
         let origins = origins(&written, |_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let endpoints = written.meant().clusters.iter().flat_map(|cluster| &cluster.endpoints);
-        let moved: BTreeMap<_, _> = endpoints
-            .filter(|endpoint| endpoint.address.ip().is_loopback())
-            .map(|endpoint| endpoint.address)
-            .zip(origins.iter().map(|(_, origin)| origin.address()))
-            .collect();
+        let endpoints = written.meant().clusters.iter().flat_map(on_loopback);
+        let moved: BTreeMap<_, _> =
+            endpoints.zip(origins.iter().map(|(_, origin)| origin.address())).collect();
         let configuration = or_report(&arguments.config, written.elsewhere(&moved, folder.path(), database))?;
         let file = folder.path().join("edge.yaml");
         configuration.write(&file)?;
@@ -94,6 +92,11 @@ fn or_report<R: std::fmt::Display>(file: &Path, result: Result<Configuration, R>
     }
 }
 
+fn on_loopback(cluster: &Cluster) -> impl Iterator<Item = SocketAddr> {
+    let addresses = cluster.endpoints.iter().filter_map(|endpoint| endpoint.address.ip());
+    addresses.filter(|address| address.ip().is_loopback())
+}
+
 /// An echoing origin for each endpoint on the loopback; other endpoints are somebody's real origins.
 fn origins(
     configuration: &Configuration,
@@ -101,13 +104,13 @@ fn origins(
 ) -> Result<Vec<(String, Origin)>> {
     let mut origins = Vec::new();
     for cluster in &configuration.meant().clusters {
-        for endpoint in cluster.endpoints.iter().filter(|endpoint| endpoint.address.ip().is_loopback()) {
+        for address in on_loopback(cluster) {
             // What origins say of themselves, and edges do not pass on.
             let manner =
                 Manner::echo().named(&cluster.name).with_header("x-powered-by", "a small origin/1.0");
-            let origin = Origin::start(at(endpoint.address), manner);
-            let origin = origin
-                .map_err(|error| taken(&format!("origin `{}`", cluster.name), endpoint.address, &error))?;
+            let origin = Origin::start(at(address), manner);
+            let origin =
+                origin.map_err(|error| taken(&format!("origin `{}`", cluster.name), address, &error))?;
             origins.push((cluster.name.clone(), origin));
         }
     }
