@@ -12,6 +12,7 @@ mod logging; // what is remembered
 mod admin; // what the operator can ask
 mod swap; // how a generation follows another
 mod shutdown; // how it all ends
+mod conformance; // what the standards ask
 mod startup_errors; // what keeps an edge from starting
 mod examples; // what operators read first
 
