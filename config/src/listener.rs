@@ -5,11 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use edgeloom_core::client::ForwardingHeader;
+use edgeloom_core::forward::Forwarding;
 use ipnet::IpNet;
 
 use crate::raw;
 use crate::tree::At;
 use crate::written::{List, meant, texts, words};
+
+pub(crate) mod forwarding;
 
 /// An address that the edge accepts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Listener {
     /// The networks of proxies whose forwarding header is believed.
     pub trust: Vec<IpNet>,
     pub forwarded: ForwardingHeader,
+    /// What is said of the client to whoever answers.
+    pub forwarding: Forwarding,
 }
 
 impl Listener {
@@ -29,6 +34,7 @@ impl Listener {
             h2c: raw.h2c.as_ref()?.value,
             trust: raw.trust.as_ref()?.value.0.iter().map(|network| network.value.0).collect(),
             forwarded: raw.forwarded.as_ref()?.value,
+            forwarding: raw.forwarding.as_ref()?.value.resolve()?,
         })
     }
 
@@ -39,6 +45,7 @@ impl Listener {
             h2c: meant(self.h2c),
             trust: meant(List(self.trust.iter().map(network).collect())),
             forwarded: meant(self.forwarded),
+            forwarding: meant(self.forwarding.into()),
         }
     }
 }

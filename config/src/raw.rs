@@ -9,6 +9,7 @@ use edgeloom_core::client::ForwardingHeader;
 use edgeloom_core::condition::{HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::OnFault;
+use edgeloom_core::forward::Forwarding;
 use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
 use crate::listener::Network;
+use crate::listener::forwarding::Says;
 use crate::module::{FilePath, FileSource};
 use crate::names::Name;
 use crate::problem::Problems;
@@ -64,6 +66,8 @@ section! {
         trust: List<Network> = List(Vec::new()),
         /// The header in which those proxies report the client: `x-forwarded-for`, or `forwarded` (RFC 7239). It is walked from the right, over trusted networks only.
         forwarded: ForwardingHeader = ForwardingHeader::XForwardedFor,
+        /// What requests say of their client, on their way to an endpoint.
+        forwarding: Says = Says::from(Forwarding::DEFAULT),
     }
 }
 

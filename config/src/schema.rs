@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::listener::forwarding::Says;
 use crate::raw;
 use crate::written::{FieldDoc, Section, Written, inline};
 
@@ -21,6 +22,7 @@ pub(crate) fn reference() -> String {
     [
         section::<raw::File>("The file"),
         section::<raw::Listener>("`listeners[]`"),
+        section::<Says>("`listeners[].forwarding`"),
         section::<raw::Admin>("`admin`"),
         section::<raw::Geo>("`geo`"),
         section::<raw::Module>("`modules.<name>`"),

@@ -107,7 +107,7 @@ macro_rules! words {
             }
 
             fn show(&self) -> serde_json::Value {
-                match self {
+                match *self {
                     $($value => $word.into(),)+
                 }
             }

@@ -16,6 +16,7 @@ use edgeloom_core::cluster::Endpoint;
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::OnFault;
+use edgeloom_core::forward::{Continued, Forwarding, Listed, RequestId, Single};
 use edgeloom_core::ids::{ClusterId, FilterId};
 use edgeloom_core::units::Bytes;
 use http::{HeaderName, Method};
@@ -103,8 +104,28 @@ fn listener() -> impl Strategy<Value = Listener> {
     let network = network
         .prop_filter("IPv4 in IPv6 clothes", |network| network.addr() == network.addr().to_canonical());
     let forwarded = select(vec![ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded]);
-    (address(), any::<bool>(), vec(network, 0..3), forwarded)
-        .prop_map(|(bind, h2c, trust, forwarded)| Listener { bind, h2c, trust, forwarded })
+    (address(), any::<bool>(), vec(network, 0..3), forwarded, forwarding()).prop_map(
+        |(bind, h2c, trust, forwarded, forwarding)| Listener { bind, h2c, trust, forwarded, forwarding },
+    )
+}
+
+fn forwarding() -> impl Strategy<Value = Forwarding> {
+    let listed = || select(vec![Listed::Append, Listed::Set, Listed::Replace, Listed::Off]);
+    let single = || select(vec![Single::Set, Single::Replace, Single::Off]);
+    let request_id = select(vec![RequestId::Pass, RequestId::Make, RequestId::Off]);
+    let continued =
+        select(vec![Continued::Untouched, Continued::Nobodys, Continued::Trusted, Continued::Everybodys]);
+    (listed(), option::of(listed()), [single(), single(), single()], request_id, continued).prop_map(
+        |(x_forwarded_for, forwarded, [proto, host, port], request_id, traceparent)| Forwarding {
+            x_forwarded_for,
+            x_forwarded_proto: proto,
+            x_forwarded_host: host,
+            x_forwarded_port: port,
+            forwarded,
+            request_id,
+            traceparent,
+        },
+    )
 }
 
 fn geo() -> impl Strategy<Value = GeoSource> {

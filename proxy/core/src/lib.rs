@@ -4,6 +4,7 @@
 //! Read the modules in the order of a request.
 
 pub mod client; // who is asking
+pub mod forward; // what is said of them to whoever answers
 pub mod condition; // what a request must look like
 pub mod route; // what they asked for
 pub mod head; // what filters see of it

@@ -51,6 +51,9 @@ pub const CHAIN_MAX: usize = 64;
 /// The most networks, hops or entries walked in a forwarding header.
 pub const FORWARDED_HOPS_MAX: usize = 64;
 
+/// The longest `x-request-id` that is taken over from a trusted peer. UUIDs have 36 characters, trace identifiers up to 55.
+pub const REQUEST_ID_MAX: usize = 128;
+
 /// The deadline of a call where the configuration names none: a filter takes
 /// microseconds; two hundred times that is a mistake, not a bad moment.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_millis(10);

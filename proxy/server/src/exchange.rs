@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use edgeloom_core::fault::Fault;
+use edgeloom_core::forward::Trace;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
 use edgeloom_host::RequestSubject;
 use http::uri::PathAndQuery;
@@ -22,6 +23,8 @@ pub(crate) struct Exchange {
     /// What filters see. The headers are here during the request chain only:
     /// before and after, Pingora's session has them.
     pub(crate) subject: RequestSubject,
+    /// Our span, where we take part in traces.
+    pub(crate) trace: Option<Box<Trace>>,
     /// What the client asked for, before any filter rewrote it.
     pub(crate) asked: Option<PathAndQuery>,
     pub(crate) route: Option<RouteId>,
@@ -76,6 +79,7 @@ impl Exchange {
             began: Instant::now(),
             peer: None,
             subject: RequestSubject::default(),
+            trace: None,
             asked: None,
             route: None,
             ran: Vec::new(),

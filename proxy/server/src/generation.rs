@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use edgeloom_core::client::Trust;
 use edgeloom_core::condition::Condition;
 use edgeloom_core::digest::Digest;
+use edgeloom_core::forward::Forwarding;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
 use edgeloom_core::route::RouteTable;
 use edgeloom_host::{Filter, Phases};
@@ -42,6 +43,7 @@ pub(crate) struct Generation {
     /// By the position of the listener.
     trust: Box<[Trust]>,
     nobody: Trust,
+    forwarding: Box<[Forwarding]>,
     geo: Option<build::OpenGeo>,
     obituaries: UnboundedSender<Obituary>,
 }
@@ -106,6 +108,10 @@ impl Generation {
 
     pub(crate) fn trust(&self, listener: usize) -> &Trust {
         self.trust.get(listener).unwrap_or(&self.nobody)
+    }
+
+    pub(crate) fn forwarding(&self, listener: usize) -> &Forwarding {
+        self.forwarding.get(listener).unwrap_or(&Forwarding::DEFAULT)
     }
 }
 

@@ -52,9 +52,6 @@ pub(crate) const UPSTREAM_IDLE_MAX: usize = 1024;
 /// The most tries of one exchange: the first, and as many retries as a cluster may be configured with.
 pub(crate) const TRIES_MAX: usize = 6;
 
-/// The longest `x-request-id` that is taken over from a trusted peer. UUIDs have 36 characters, trace identifiers up to 55.
-pub(crate) const REQUEST_ID_MAX: usize = 128;
-
 /// The most access-log lines that wait to be written; more are dropped and counted.
 pub(crate) const LOG_LINES_MAX: usize = 8192;
 

@@ -171,6 +171,7 @@ impl Running {
             let edge = Edge {
                 generations: Arc::clone(&self.generations),
                 listener: position,
+                port: Some(http::HeaderValue::from(address.port())),
                 log: self.log.clone(),
                 metrics: Arc::clone(&self.builder.metrics),
             };

@@ -1,6 +1,7 @@
 //! The way of a request. Read the modules in this order.
 
 mod identify; // who is asking
+mod forward; // what we say of them to whoever answers
 mod route; // what they asked for
 mod request_chain; // what our filters say to it
 mod upstream; // who answers
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use edgeloom_core::verdict::Answer;
+use http::HeaderValue;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -32,6 +34,8 @@ pub(crate) struct Edge {
     pub(crate) generations: Arc<Generations>,
     /// The position of the listener in the configuration that the process was started with.
     pub(crate) listener: usize,
+    /// The port that it accepts on, as `x-forwarded-port` says it.
+    pub(crate) port: Option<HeaderValue>,
     pub(crate) log: Lines,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -138,7 +142,7 @@ impl Edge {
 
     /// Everything that happens before an upstream is involved. Waits for nothing.
     fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
-        let mut parts = identify::take(session, exchange, self.listener)?;
+        let mut parts = identify::take(session, exchange, self)?;
         let flow = route::choose(exchange).and_then(|()| request_chain::run(exchange));
         identify::give_back(session, exchange, &mut parts);
         flow

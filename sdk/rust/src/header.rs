@@ -93,7 +93,7 @@ const fn is_token(name: &[u8]) -> bool {
 }
 
 /// Headers that frame the message or that the proxy itself vouches for.
-pub(crate) const RESERVED: [&str; 15] = [
+pub(crate) const RESERVED: [&str; 16] = [
     "connection",
     "content-length",
     "forwarded",
@@ -107,6 +107,7 @@ pub(crate) const RESERVED: [&str; 15] = [
     "upgrade",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
     "x-request-id",
 ];

@@ -42,7 +42,7 @@ pub fn header_name(name: &str) -> Result<HeaderName, Refusal> {
 
 /// Headers that frame the message or that the proxy itself vouches for: a
 /// filter that could write them could smuggle a request or forge a client.
-pub const RESERVED: [&str; 15] = [
+pub const RESERVED: [&str; 16] = [
     "connection",
     "content-length",
     "forwarded",
@@ -56,6 +56,7 @@ pub const RESERVED: [&str; 15] = [
     "upgrade",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
     "x-request-id",
 ];

@@ -196,14 +196,21 @@ impl Builder {
         running: Option<&Generation>,
     ) -> Generation {
         let Draft { config, digest, filters, geo, made: _ } = draft;
-        let trust = |(position, bind): (usize, &SocketAddr)| {
+        let wanted = |(position, bind): (usize, &SocketAddr)| {
             // Several may ask for any free port, so the position counts first.
             let same = |listener: &&edgeloom_config::Listener| listener.bind == *bind;
             let there = config.listeners.get(position).filter(same);
-            let wanted = there.or_else(|| config.listeners.iter().find(same));
-            // A listener that was taken out of the file goes on as it was until the restart.
-            let unchanged = || running.map(|running| running.trust(position).clone()).unwrap_or_default();
+            (position, there.or_else(|| config.listeners.iter().find(same)))
+        };
+        let wanted: Vec<_> = listeners.iter().enumerate().map(wanted).collect();
+        // A listener that was taken out of the file goes on as it was until the restart.
+        let trust = |(position, wanted): &(usize, Option<&edgeloom_config::Listener>)| {
+            let unchanged = || running.map(|running| running.trust(*position).clone()).unwrap_or_default();
             wanted.map_or_else(unchanged, |listener| Trust::new(listener.trust.clone(), listener.forwarded))
+        };
+        let forwarding = |(position, wanted): &(usize, Option<&edgeloom_config::Listener>)| {
+            let unchanged = || running.map(|running| *running.forwarding(*position)).unwrap_or_default();
+            wanted.map_or_else(unchanged, |listener| listener.forwarding)
         };
         let table = RouteTable::new(config.routes.iter().map(|route| route.when.clone()).collect());
         Generation {
@@ -212,8 +219,9 @@ impl Builder {
             time: Timestamp::now(),
             born: Instant::now(),
             table,
-            trust: listeners.iter().enumerate().map(trust).collect(),
+            trust: wanted.iter().map(trust).collect(),
             nobody: Trust::default(),
+            forwarding: wanted.iter().map(forwarding).collect(),
             routes: config.routes.into_iter().map(|route| self.route(route)).collect(),
             clusters: config.clusters.into_iter().map(|cluster| self.cluster(cluster)).collect(),
             filters: filters.into(),

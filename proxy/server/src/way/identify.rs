@@ -3,12 +3,10 @@
 //! The head is taken out of Pingora's session, so that filters edit the only
 //! copy there is, and given back before an upstream is involved.
 
-use std::net::{IpAddr, SocketAddr};
-
-use edgeloom_core::client::{self, Client, Trust};
+use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
 use edgeloom_host::RequestSubject;
-use http::header::{COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use pingora_http::RequestHeader;
@@ -17,16 +15,11 @@ use pingora_proxy::Session;
 use crate::exchange::Exchange;
 use crate::limits::{
     CLIENT_TIMEOUT, DRAIN_BODY_TIMEOUT, KEEPALIVE, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_LINES_MAX,
-    REQUEST_ID_MAX, REQUEST_TARGET_MAX,
+    REQUEST_TARGET_MAX,
 };
 use crate::listen::Connection;
 use crate::rescue::Failure;
-
-const X_FORWARDED: &str = "x-forwarded-";
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::way::{Edge, forward};
 
 /// How long this client may take, from here on. Pingora sets none of it.
 pub(super) fn settle(session: &mut Session) {
@@ -49,11 +42,7 @@ pub(super) fn settle(session: &mut Session) {
 /// # Errors
 ///
 /// Where the head is larger than it may be, or no head that can be routed.
-pub(super) fn take(
-    session: &mut Session,
-    exchange: &mut Exchange,
-    listener: usize,
-) -> Result<Parts, Failure> {
+pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) -> Result<Parts, Failure> {
     let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
     exchange.peer = peer;
     check(session.req_header())?;
@@ -66,8 +55,10 @@ pub(super) fn take(
     }
     join_cookies(&mut headers);
     let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let trust = exchange.generation.trust(listener);
-    let (client, id) = vouch(&mut headers, peer, trust);
+    let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let Vouched { client, id, trace } =
+        forward::vouch(&mut headers, peer, secure, &exchange.generation, edge);
+    exchange.trace = trace;
     let host = host_of(&headers);
     exchange.asked = Some(target.clone());
     let head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
@@ -154,100 +145,6 @@ fn host_of(headers: &HeaderMap) -> Box<str> {
 
 fn unclosed(host: &str) -> bool {
     host.starts_with('[') && !host.ends_with(']')
-}
-
-/// Replaces what the client says of itself by what we know, unless a trusted
-/// proxy says it. Returns who the client is, and the exchange's identifier.
-fn vouch(headers: &mut HeaderMap, peer: Option<SocketAddr>, trust: &Trust) -> (Client, Box<str>) {
-    // Every socket of ours has a peer with an Internet address.
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
-    let peer = Client { address: peer, secure: false };
-    let trusted = trust.trusts(peer.address);
-    let client = client::identify(peer, headers, trust);
-    if !trusted {
-        strip(headers);
-    }
-    let id = taken_over(headers).unwrap_or_else(|| {
-        let id = fresh_id();
-        // Hexadecimal digits are a legal value.
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            headers.insert(X_REQUEST_ID, value);
-        }
-        id
-    });
-    append(headers, X_FORWARDED_FOR, &peer.address.to_string());
-    if headers.contains_key(FORWARDED) {
-        append(headers, FORWARDED, &node(peer.address));
-    }
-    if !headers.contains_key(X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    }
-    if !headers.contains_key(X_FORWARDED_HOST)
-        && let Some(host) = headers.get(HOST).cloned()
-    {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
-    (client, id)
-}
-
-/// Removes what only a proxy before us may say.
-fn strip(headers: &mut HeaderMap) {
-    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_a_proxys(name.as_str())).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
-}
-
-/// Origins that follow CGI (RFC 3875) take `_` in a name for `-`.
-fn is_a_proxys(name: &str) -> bool {
-    let mut bytes = name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
-    match name.len() {
-        9 => bytes.eq(FORWARDED.as_str().bytes()),
-        12 if !name.starts_with(X_FORWARDED) => bytes.eq(X_REQUEST_ID.as_str().bytes()),
-        _ => X_FORWARDED.bytes().all(|byte| bytes.next() == Some(byte)),
-    }
-}
-
-/// The identifier that a trusted proxy gave the exchange, if it is fit for a log line.
-fn taken_over(headers: &HeaderMap) -> Option<Box<str>> {
-    let mut sent = headers.get_all(X_REQUEST_ID).iter();
-    let (Some(id), None) = (sent.next(), sent.next()) else {
-        return None;
-    };
-    let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-    let id = id.to_str().ok()?;
-    let fit = !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.as_bytes().iter().all(sane);
-    fit.then(|| id.into())
-}
-
-/// 128 random bits: unique, not secret.
-fn fresh_id() -> Box<str> {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let bits = fastrand::u128(..);
-    let digit = |at: u32| DIGITS.get((bits >> (4 * at)) as usize & 0xf).copied().unwrap_or('0');
-    (0..32).map(digit).collect::<String>().into_boxed_str()
-}
-
-/// Adds an element to a list header, and makes one line of the lines there are.
-fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
-    let mut list = Vec::new();
-    for line in headers.get_all(&name) {
-        list.extend_from_slice(line.as_bytes());
-        list.extend_from_slice(b", ");
-    }
-    list.extend_from_slice(element.as_bytes());
-    if let Ok(list) = HeaderValue::from_maybe_shared(bytes::Bytes::from(list)) {
-        headers.insert(name, list);
-    }
-}
-
-/// An element of `Forwarded` (RFC 7239 section 6).
-fn node(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => format!("for={address}"),
-        IpAddr::V6(address) => format!("for=\"[{address}]\""),
-    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ struct Refused {
 struct Record<'a> {
     time: Time,
     id: Option<&'a str>,
+    /// The trace, and our span in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span: Option<String>,
     client: Option<std::net::IpAddr>,
     peer: Option<SocketAddr>,
     protocol: &'static str,
@@ -115,6 +120,8 @@ impl<'a> Record<'a> {
         Self {
             time: Time(exchange.time),
             id: exchange.asked.is_some().then_some(&exchange.subject.id),
+            trace: exchange.trace.as_ref().map(|trace| trace.id().to_string()),
+            span: exchange.trace.as_ref().map(|trace| trace.span().to_string()),
             client: exchange.asked.is_some().then_some(exchange.subject.client.address),
             peer: exchange.peer,
             protocol: protocol(sent.version),
