@@ -38,7 +38,7 @@ pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::Listener;
 pub use module::Module;
 pub use report::Report;
-pub use route::{Link, Route};
+pub use route::{Link, Route, Upgrades};
 
 /// Reads a configuration from a file.
 ///

@@ -22,8 +22,8 @@ use crate::listener::forwarding::Says;
 use crate::module::{FilePath, FileSource};
 use crate::names::Name;
 use crate::problem::Problems;
-use crate::route::QueryName;
-use crate::tree::Node;
+use crate::route::{Protocol, QueryName};
+use crate::tree::{At, Node};
 use crate::written::{Entries, List, OneOf, OneOrMany, Written, meant, section};
 use crate::{AccessLog, Cache, Timeouts};
 
@@ -184,6 +184,18 @@ section! {
         filters: List<OneOf<Name, Link>> = List(Vec::new()),
         /// The cluster that the request is sent to, unless a filter chooses another.
         to: Name,
+        /// What clients may switch their connection to: WebSocket by default.
+        upgrades: Upgrades = Upgrades::default(),
+    }
+}
+
+section! {
+    /// Requests of HTTP/1.1 that ask to go on in another protocol on their connection. They pass the filters as any request does, and may be answered there; once the endpoint has agreed (101), bytes are passed on both ways as they come, until both sides have closed. Such a tunnel keeps the generation that it began in. A request with a body, or one that asks for anything else, is passed on as the plain request that it also is.
+    Upgrades = "upgrades" {
+        /// The protocols that are let through. `[]` for none.
+        protocols: List<Protocol> = List(vec![At::unwritten(Protocol::websocket())]),
+        /// How long nothing may pass in either direction. A peer that is gone is found sooner, by the keepalive of its socket.
+        idle: Timeout = Timeout(crate::Upgrades::default().idle),
     }
 }
 

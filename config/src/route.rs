@@ -1,5 +1,7 @@
 //! Which request goes where.
 
+mod upgrades; // what a connection may be switched to
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -18,6 +20,9 @@ use crate::tree::{At, Span};
 use crate::written::{Entries, Field, Leaf, List, OneOf, OneOrMany, meant, plain, texts};
 use crate::{Config, raw};
 
+pub(crate) use upgrades::Protocol;
+pub use upgrades::Upgrades;
+
 /// Conditions, and what happens to the requests that meet them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
@@ -25,6 +30,7 @@ pub struct Route {
     pub when: Condition,
     pub chain: Vec<Link>,
     pub cluster: ClusterId,
+    pub upgrades: Upgrades,
 }
 
 /// One filter of a chain.
@@ -41,7 +47,14 @@ impl Route {
         let when = raw.when.and_then(|when| condition(when.value, problems));
         let chain = raw.filters.and_then(|chain| chain_of(name.as_deref(), chain, known, problems));
         let cluster = raw.to.and_then(|to| known.clusters.find(&to.value, to.span, problems));
-        Some(Self { name: name?, when: when?, chain: chain?, cluster: ClusterId(cluster?) })
+        let upgrades = raw.upgrades.and_then(|upgrades| Upgrades::resolve(upgrades.value, problems));
+        Some(Self {
+            name: name?,
+            when: when?,
+            chain: chain?,
+            cluster: ClusterId(cluster?),
+            upgrades: upgrades?,
+        })
     }
 
     pub(crate) fn write(&self, config: &Config) -> raw::Route {
@@ -52,6 +65,7 @@ impl Route {
             when: meant(write_condition(&self.when)),
             filters: meant(List(chain.map(At::unwritten).collect())),
             to: cluster.and_then(|cluster| meant(Name(cluster.name.clone()))),
+            upgrades: meant(self.upgrades.write()),
         }
     }
 }

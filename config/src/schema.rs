@@ -33,6 +33,7 @@ pub(crate) fn reference() -> String {
         section::<raw::Times>("`clusters.<name>.timeouts`"),
         section::<raw::Route>("`routes[]`"),
         section::<raw::Link>("`routes[].filters[]`"),
+        section::<raw::Upgrades>("`routes[].upgrades`"),
         section::<raw::When>("`when`"),
     ]
     .join("\n")

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgeloom_config::{
     AccessLog, Cache, Cluster, Config, Filter, GeoSource, Grants, Instances, Link, Listener, Module, Place,
-    Route, Timeouts, Workers,
+    Route, Timeouts, Upgrades, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
@@ -210,11 +210,17 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
     let link = (0..filters.max(1), prop_oneof![Just(Condition::default()), condition()])
         .prop_map(|(filter, when)| Link { filter: FilterId(u32::try_from(filter).unwrap()), when });
     let chain = vec(link, 0..=if filters == 0 { 0 } else { 4 });
-    (condition(), chain, 0..clusters).prop_map(|(when, chain, cluster)| Route {
+    let protocols = vec(select(vec!["websocket", "spdy", "tcp"]), 0..3).prop_map(once);
+    let upgrades = (protocols, duration(1_000, 3_600_000_000)).prop_map(|(protocols, idle)| Upgrades {
+        protocols: protocols.into_iter().map(str::to_owned).collect(),
+        idle,
+    });
+    (condition(), chain, 0..clusters, upgrades).prop_map(|(when, chain, cluster, upgrades)| Route {
         name: String::new(),
         when,
         chain,
         cluster: ClusterId(u32::try_from(cluster).unwrap()),
+        upgrades,
     })
 }
 
