@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::generation::{Cluster, Lease, Route};
 use crate::rescue::Failure;
+use crate::way::Tunnel;
 
 /// One exchange, from the request's head to the log line.
 pub(crate) struct Exchange {
@@ -41,6 +42,8 @@ pub(crate) struct Exchange {
     pub(crate) asked_upstream: Option<Instant>,
     pub(crate) heard_upstream: Option<Instant>,
     pub(crate) failure: Option<Failure>,
+    /// What followed, where the connection went on in another protocol.
+    pub(crate) tunnel: Option<Box<Tunnel>>,
     /// The response chain runs once, whoever made the response.
     pub(crate) response_chain_ran: bool,
 }
@@ -90,6 +93,7 @@ impl Exchange {
             asked_upstream: None,
             heard_upstream: None,
             failure: None,
+            tunnel: None,
             response_chain_ran: false,
         }
     }

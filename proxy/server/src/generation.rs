@@ -53,6 +53,7 @@ pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) chain: Box<[Link]>,
     pub(crate) cluster: ClusterId,
+    pub(crate) upgrades: edgeloom_config::Upgrades,
     pub(crate) metrics: Arc<RouteMetrics>,
 }
 

@@ -46,6 +46,12 @@ pub(crate) const READ_BUFFER: usize = 16 * 1024;
 /// it sends nothing before this is full or the response whole: not too much, then.
 pub(crate) const WRITE_BUFFER: usize = 4 * 1024;
 
+/// What is read of a tunnel at once, one buffer for each worker.
+pub(crate) const TUNNEL_BUFFER: usize = 64 * 1024;
+
+/// How long nothing may pass in a tunnel of which one side has closed: nobody means to come back to it.
+pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The most idle connections to endpoints that are kept, over all clusters, for each listener.
 pub(crate) const UPSTREAM_IDLE_MAX: usize = 1024;
 

@@ -2,6 +2,7 @@
 
 mod connection; // one of them, with a deadline for every head
 mod refusal; // what is answered before there is an exchange
+mod relay; // what passes through a tunnel
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _, HttpServerOptions, ServerApp as _};
+use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::{GetSocketDigest as _, SocketDigest, l4};
 use pingora_core::server::ShutdownWatch;
@@ -19,6 +21,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 pub(crate) use connection::Connection;
+pub(crate) use relay::{Ending, Passed, Relay};
 
 use crate::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, KEEPALIVE, TRIES_MAX, UPSTREAM_IDLE_MAX};
 use crate::way::{Edge, Way};
@@ -135,7 +138,8 @@ fn proxy(edge: Arc<Edge>, h2c: bool, workers: usize) -> HttpProxy<Way> {
         ca_file: Some("/dev/null".to_owned()),
         ..ServerConf::default()
     };
-    let mut proxy = HttpProxy::new(Way(edge), Arc::new(conf));
+    let dial = TransportConnector::new(Some(ConnectorOptions::from_server_conf(&conf)));
+    let mut proxy = HttpProxy::new(Way(edge, dial), Arc::new(conf));
     proxy.handle_init_modules();
     let mut options = HttpServerOptions::default();
     options.h2c = h2c;

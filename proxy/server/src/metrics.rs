@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     pub(crate) unrouted: Arc<RouteMetrics>,
     pub(crate) swaps: Counter,
     pub(crate) swaps_refused: Counter,
+    pub(crate) tunnels: Open,
 }
 
 /// Counters by the name of what they count.
@@ -37,8 +38,8 @@ type Named<T> = Mutex<HashMap<Box<str>, Weak<T>>>;
 #[derive(Debug)]
 pub(crate) struct RouteMetrics {
     name: Box<str>,
-    /// By class of status, 2xx to 5xx; the first counts what was never answered.
-    exchanges: Shares<[Counter; 5]>,
+    /// By class of status, 1xx to 5xx; the first counts what was never answered.
+    exchanges: Shares<[Counter; 6]>,
     pub(crate) duration: Histogram,
     /// In filters, over both phases.
     pub(crate) chain: Histogram,
@@ -77,6 +78,30 @@ impl Counter {
     }
 }
 
+/// How many of something there are, for as long as each is held.
+#[derive(Debug, Default)]
+pub(crate) struct Open(AtomicU64);
+
+/// One of them.
+pub(crate) struct OneOpen<'a>(&'a Open);
+
+impl Open {
+    pub(crate) fn open(&self) -> OneOpen<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OneOpen(self)
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for OneOpen<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
         Self {
@@ -86,6 +111,7 @@ impl Metrics {
             unrouted: Arc::new(RouteMetrics::new("")),
             swaps: Counter::default(),
             swaps_refused: Counter::default(),
+            tunnels: Open::default(),
         }
     }
 
@@ -134,15 +160,15 @@ impl RouteMetrics {
 
     /// Counts an exchange by the status that the client got, if it got one.
     pub(crate) fn count(&self, status: Option<StatusCode>) {
-        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100).saturating_sub(1));
+        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100));
         if let Some(counter) = self.exchanges.own().and_then(|counters| counters.get(class)) {
             counter.add();
         }
     }
 
     /// By class of status, all workers together.
-    fn exchanges(&self) -> [u64; 5] {
-        self.exchanges.all().fold([0; 5], |mut sums, counters| {
+    fn exchanges(&self) -> [u64; 6] {
+        self.exchanges.all().fold([0; 6], |mut sums, counters| {
             sums.iter_mut().zip(counters).for_each(|(sum, counter)| *sum += counter.get());
             sums
         })
@@ -191,10 +217,10 @@ mod tests {
         old.count(Some(StatusCode::OK));
         let new = metrics.route("shop");
         drop(old);
-        assert_eq!(new.exchanges()[1], 1);
+        assert_eq!(new.exchanges()[2], 1);
         drop(new);
         assert!(living(&metrics.routes, |route| &route.name).is_empty());
-        assert_eq!(metrics.route("shop").exchanges()[1], 0);
+        assert_eq!(metrics.route("shop").exchanges()[2], 0);
     }
 
     #[test]
@@ -204,6 +230,6 @@ mod tests {
             route.count(StatusCode::from_u16(status).ok());
         }
         route.count(None);
-        assert_eq!(route.exchanges(), [2, 1, 1, 1, 1]);
+        assert_eq!(route.exchanges(), [1, 1, 1, 1, 1, 1]);
     }
 }

@@ -6,6 +6,7 @@ mod route; // what they asked for
 mod request_chain; // what our filters say to it
 mod upstream; // who answers
 mod response_chain; // what our filters say to the answer
+mod tunnel; // what goes on in another protocol
 pub(crate) mod answer; // an answer of our own
 mod log; // what we remember
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use edgeloom_core::verdict::Answer;
 use http::HeaderValue;
+use pingora_core::connectors::TransportConnector;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -40,8 +42,10 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// The way of a request, as Pingora calls it.
-pub(crate) struct Way(pub(crate) Arc<Edge>);
+/// The way of a request, as Pingora calls it; and what connects to endpoints where Pingora does not.
+pub(crate) struct Way(pub(crate) Arc<Edge>, pub(crate) TransportConnector);
+
+pub(crate) use tunnel::Tunnel;
 
 /// Where a request goes from here.
 enum Flow {
@@ -67,7 +71,13 @@ impl ProxyHttp for Way {
 
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
         match self.0.receive(session, exchange) {
-            Ok(Flow::Onward) => Ok(false),
+            Ok(Flow::Onward) => match tunnel::asked(session, exchange) {
+                None => Ok(false),
+                // In a box: hardly any request is one, and all would make room for it.
+                Some(protocol) => {
+                    Box::pin(tunnel::serve(self, session, exchange, &protocol)).await.map(|()| true)
+                }
+            },
             Ok(Flow::Answer(made)) => answer::send(session, exchange, made).await.map(|()| true),
             Err(failure) => rescue::send(session, exchange, failure).await.map(|()| true),
         }

@@ -241,6 +241,7 @@ impl Builder {
             name: route.name.into(),
             chain: route.chain.into_iter().map(link).collect(),
             cluster: route.cluster,
+            upgrades: route.upgrades,
         }
     }
 

@@ -9,8 +9,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, timeout_at};
 
 use super::refusal::unsigned;
+use super::relay::{Ending, Passed, Relay};
 use crate::limits::{HEAD_TIMEOUT, READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
@@ -44,6 +45,8 @@ pub(crate) struct Connection {
     /// Rings when the deadline has passed, or one before it: it is set anew only when it has rung,
     /// because setting a timer costs more than looking at the clock, and hardly any deadline passes.
     timer: Option<Pin<Box<Sleep>>>,
+    /// What is passed on instead of being written, and how it ended.
+    tunnel: Mutex<Option<Box<Relay>>>,
     /// Told the status of what was refused before there was an exchange.
     refused: Box<dyn Fn(u16) + Send + Sync>,
 }
@@ -103,6 +106,7 @@ impl Connection {
             stage: Stage(AtomicU8::new(IDLE)),
             deadline: Instant::now(),
             timer: None,
+            tunnel: Mutex::default(),
             refused: Box::new(refused),
         }
     }
@@ -122,9 +126,32 @@ impl Connection {
         self.stage.set(IDLE);
     }
 
+    /// From the next flush on, what is read and written here is what passes through this tunnel; the
+    /// flush ends with it. Pingora lends a session's stream by shared reference only, and this is the one
+    /// way to get at it that needs no buffers of Pingora's.
+    pub(crate) fn tunnel(&self, relay: Relay) {
+        *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(relay));
+    }
+
+    /// What has passed through the tunnel, and how it ended; `None` where there was none.
+    pub(crate) fn tunnelled(&self) -> Option<(Passed, Ending)> {
+        let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
+        tunnel.as_ref().and_then(|relay| Some((relay.passed(), relay.ending()?)))
+    }
+
+    /// Passes on what there is, until the tunnel has ended, if there is one.
+    fn poll_tunnel(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut relay) = self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Poll::Ready(());
+        };
+        let polled = relay.poll(&mut Through(self), cx);
+        *self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(relay);
+        polled.map(|_ending| ())
+    }
+
     /// Whether it is known that nothing was read that has not been dealt with: then the next head
     /// can be waited for here, where a connection that waits holds next to no memory.
-    pub(super) fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_at_rest(&self) -> bool {
         self.heads != Heads::More
     }
 
@@ -294,12 +321,40 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_out(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.poll_tunnel(cx).map(Ok)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_out(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The connection beneath all that is known of HTTP.
+struct Through<'a>(&'a mut Connection);
+
+impl AsyncRead for Through<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_stream(cx, buf)
+    }
+}
+
+impl AsyncWrite for Through<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.stream).poll_shutdown(cx)
     }
 }
 

@@ -40,6 +40,7 @@ impl Scrape {
             ("generations_draining", "Earlier generations that still have exchanges", self.draining),
             ("exchanges_open", "Exchanges that have begun and not ended", self.exchanges_open),
             ("connections_open", "Connections from clients", self.connections_open),
+            ("tunnels_open", "Connections that went on in another protocol", self.metrics.tunnels.get()),
         ];
         for (name, help, value) in gauges {
             encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
@@ -73,7 +74,9 @@ impl Scrape {
         let help = "Exchanges that have ended, by route and class of status";
         let mut exchanges = encoder.encode_descriptor("exchanges", help, None, MetricType::Counter)?;
         for route in &routes {
-            for (class, count) in ["none", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(route.exchanges()) {
+            for (class, count) in
+                ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(route.exchanges())
+            {
                 exchanges
                     .encode_family(&[("route", &*route.name), ("status", class)])?
                     .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
@@ -196,6 +199,7 @@ mod tests {
         for line in [
             "edgeloom_generation 6",
             "edgeloom_exchanges_open 2",
+            "edgeloom_tunnels_open 0",
             "edgeloom_swaps_total{outcome=\"accepted\"} 1",
             "edgeloom_log_lines_dropped_total{log=\"access\"} 4",
             "edgeloom_exchanges_total{route=\"shop\",status=\"2xx\"} 1",

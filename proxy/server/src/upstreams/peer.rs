@@ -38,7 +38,7 @@ impl Reach {
         options.read_timeout = Some(self.timeouts.read);
         options.write_timeout = Some(self.timeouts.write);
         options.idle_timeout = Some(self.timeouts.idle);
-        // Pingora 0.9.1 may end an upgraded tunnel as soon as it is open.
+        // Pingora 0.9.1 may end a tunnel as soon as it is open: ours are opened in `way/tunnel.rs`.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
         Some(peer)
     }

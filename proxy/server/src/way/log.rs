@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use crate::exchange::{Call, Exchange, Outcome, Phase};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
-use crate::way::Edge;
+use crate::way::{Edge, Tunnel};
 
 /// Counts the exchange, and writes its line.
 pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
@@ -23,7 +23,10 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
     let route = exchange.route();
     let metrics = route.map_or(&edge.metrics.unrouted, |route| &route.metrics);
     metrics.count(status);
-    metrics.duration.observe(duration);
+    // How long a tunnel was of use says nothing of how quickly the edge answers.
+    let opened =
+        exchange.tunnel.as_ref().map(|tunnel| tunnel.opened.saturating_duration_since(exchange.began));
+    metrics.duration.observe(opened.unwrap_or(duration));
     if !exchange.calls.is_empty() {
         metrics.chain.observe(exchange.calls.iter().map(|call| call.took).sum());
     }
@@ -89,8 +92,11 @@ struct Record<'a> {
     failure: Option<Shown<crate::rescue::Failure>>,
     #[serde(skip_serializing_if = "is_zero")]
     connect_failures: usize,
-    bytes_in: usize,
-    bytes_out: usize,
+    /// What the connection went on in, and how that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnelled<'a>>,
+    bytes_in: u64,
+    bytes_out: u64,
     duration_us: Micros,
     /// From the connection to the endpoint to the head of its response.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +122,7 @@ impl<'a> Record<'a> {
             Some((&*cluster.name, &cluster.endpoints.endpoints().get(position)?.address))
         });
         let user_agent = sent.headers.get(http::header::USER_AGENT);
+        let passed = exchange.tunnel.as_ref().map(|tunnel| tunnel.passed);
         let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
         Self {
             time: Time(exchange.time),
@@ -137,12 +144,26 @@ impl<'a> Record<'a> {
             facts: Facts(&exchange.subject.facts),
             failure: exchange.failure.map(Shown),
             connect_failures: exchange.unreachable.len(),
-            bytes_in: session.body_bytes_read(),
-            bytes_out: session.body_bytes_sent(),
+            tunnel: exchange.tunnel.as_deref().map(Tunnelled::of),
+            bytes_in: passed.map_or(session.body_bytes_read() as u64, |passed| passed.up),
+            bytes_out: passed.map_or(session.body_bytes_sent() as u64, |passed| passed.down),
             duration_us: Micros(duration),
             upstream_us: waited.map(|(asked, heard)| Micros(heard.saturating_duration_since(asked))),
             user_agent: user_agent.map(|value| Cut(value.as_bytes())),
         }
+    }
+}
+
+/// A connection that went on in another protocol.
+#[derive(serde::Serialize)]
+struct Tunnelled<'a> {
+    protocol: &'a str,
+    ended: Shown<crate::listen::Ending>,
+}
+
+impl<'a> Tunnelled<'a> {
+    fn of(tunnel: &'a Tunnel) -> Self {
+        Self { protocol: &tunnel.protocol, ended: Shown(tunnel.ending) }
     }
 }
 

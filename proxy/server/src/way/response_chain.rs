@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use edgeloom_core::head::ResponseHead;
 use edgeloom_host::ResponseSubject;
+use http::StatusCode;
 use http::response::Parts;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -18,8 +19,8 @@ use crate::way::request_chain::settle;
 ///
 /// Where a filter's fault is to fail the exchange; `fail_to_proxy` finds it in there.
 pub(super) fn pass(header: &mut ResponseHeader, exchange: &mut Exchange) -> Result<()> {
-    // 1xx heads come before the response; no filter is made for them.
-    if header.status.is_informational() {
+    // 1xx heads come before the response, all but the one that ends HTTP; no filter is made for them.
+    if header.status.is_informational() && header.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
     exchange.heard_upstream = Some(Instant::now());

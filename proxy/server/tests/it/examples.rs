@@ -181,3 +181,17 @@ fn two_listeners() {
     assert_eq!((asked.origin.as_deref(), asked.header("x-forwarded-for")), (Some("8102"), Some("127.0.0.1")));
     assert_eq!(example.edge.request(Request::post("/", "").host("blog.example")).status(), 404);
 }
+
+#[test]
+fn websocket() {
+    let example = Example::start("websocket");
+    let ask = |path: &str| Request::get(path).header("connection", "upgrade").header("upgrade", "websocket");
+    // These origins speak none, and say what they were asked.
+    for (path, origin, upgrade, client) in
+        [("/chat", "8101", Some("websocket"), Some("127.0.0.1")), ("/cart", "8102", None, None)]
+    {
+        let asked = example.edge.request(ask(path)).echo();
+        assert_eq!((asked.origin.as_deref(), asked.header("upgrade")), (Some(origin), upgrade));
+        assert_eq!(asked.header("x-client"), client);
+    }
+}

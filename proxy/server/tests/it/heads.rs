@@ -123,15 +123,6 @@ fn what_is_no_request_is_refused_and_the_edge_goes_on() {
 }
 
 #[test]
-fn an_upgrade_is_passed_on_as_the_plain_request_that_it_also_is() {
-    let origin = Origin::echo("origin");
-    let edge = edge(&origin);
-    let request = Request::get("/socket").header("connection", "upgrade").header("upgrade", "websocket");
-    let response = edge.request(request);
-    assert_eq!((response.status(), response.echo().header("upgrade")), (200, None));
-}
-
-#[test]
 fn a_body_reaches_the_origin_whole() {
     let origin = Origin::echo("origin");
     let edge = edge(&origin);

@@ -6,6 +6,7 @@ mod heads; // what is refused, and what is taken
 mod routing; // what they asked for
 mod request_filters; // what filters say to it
 mod upstreams; // who answers
+mod tunnels; // what goes on in another protocol
 mod response_filters; // what filters say to the answer
 mod faults; // what a failing filter does to an exchange
 mod logging; // what is remembered

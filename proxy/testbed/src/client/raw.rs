@@ -1,7 +1,7 @@
 //! Bytes on a socket, for requests that no client would send.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::ClientError;
@@ -19,6 +19,17 @@ impl Raw {
     pub fn connect(address: SocketAddr) -> Result<Self, ClientError> {
         let stream =
             TcpStream::connect(address).map_err(|source| ClientError::Connect { address, source })?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// The other side of the next connection that comes in here.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not give it to us.
+    pub fn accept(listener: &TcpListener) -> Result<Self, ClientError> {
+        let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new() })
     }
@@ -47,11 +58,39 @@ impl Raw {
     ///
     /// Where the socket cannot be read at all.
     pub fn answer(&mut self, within: Duration) -> Result<Vec<u8>, ClientError> {
+        self.take(within, |received| answer_length(received).filter(|length| *length <= received.len()))
+    }
+
+    /// Up to these bytes and with them, or what there was when the connection ended or time was up.
+    /// What follows is kept for the next call.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be read at all.
+    pub fn until(&mut self, end: &[u8], within: Duration) -> Result<Vec<u8>, ClientError> {
+        self.take(within, |received| {
+            Some(received.windows(end.len()).position(|window| window == end)? + end.len())
+        })
+    }
+
+    /// So many bytes, or those there were when the connection ended or time was up. What follows is
+    /// kept for the next call.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be read at all.
+    pub fn exactly(&mut self, count: usize, within: Duration) -> Result<Vec<u8>, ClientError> {
+        self.take(within, |received| (received.len() >= count).then_some(count))
+    }
+
+    fn take(
+        &mut self,
+        within: Duration,
+        length: impl Fn(&[u8]) -> Option<usize>,
+    ) -> Result<Vec<u8>, ClientError> {
         let deadline = Instant::now() + within;
         loop {
-            if let Some(length) = answer_length(&self.received)
-                && length <= self.received.len()
-            {
+            if let Some(length) = length(&self.received) {
                 return Ok(self.received.drain(..length).collect());
             }
             if self.more(deadline)? != More::Came {

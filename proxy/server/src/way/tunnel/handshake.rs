@@ -1,0 +1,190 @@
+//! The heads of a handshake: hop by hop, so that each side hears of this hop only.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{StatusCode, Version};
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+
+use crate::exchange::Exchange;
+
+/// The protocol that the client asks for, if it is one that this route lets through.
+///
+/// A request with a body is no handshake: the body would have to come before the other protocol.
+pub(in crate::way) fn asked(session: &Session, exchange: &Exchange) -> Option<Box<str>> {
+    if !session.is_upgrade_req() {
+        return None;
+    }
+    let headers = &session.req_header().headers;
+    let allowed = &exchange.route()?.upgrades.protocols;
+    let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if !empty || headers.contains_key(TRANSFER_ENCODING) || !tokens(headers, &CONNECTION).any(is_upgrade) {
+        return None;
+    }
+    let protocol = tokens(headers, &UPGRADE).find(|asked| allowed.iter().any(|known| is_named(asked, known)));
+    protocol.map(Into::into)
+}
+
+fn is_upgrade(token: &str) -> bool {
+    token.eq_ignore_ascii_case("upgrade")
+}
+
+/// Whether a protocol, with a version or without, is the one of this name.
+fn is_named(protocol: &str, name: &str) -> bool {
+    protocol.split('/').next().is_some_and(|named| named.eq_ignore_ascii_case(name))
+}
+
+/// The elements of a list over all lines of a header, but for those that are no text.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+}
+
+/// The head for the endpoint: the client's, but for what was meant for us, and with this protocol alone.
+///
+/// # Errors
+///
+/// Where the client calls hop-by-hop what is ours to vouch for.
+pub(super) fn request(sent: &RequestHeader, protocol: &str) -> Result<RequestHeader> {
+    let mut head = sent.clone();
+    for nominated in nominated(&sent.headers) {
+        if edgeloom_core::head::is_reserved(nominated.as_str()) && !is_hop_by_hop(&nominated) {
+            let text = "what the edge vouches for is nominated by `connection`";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, text).into_down());
+        }
+        head.remove_header(&nominated);
+    }
+    for name in HOP_BY_HOP {
+        head.remove_header(&name);
+    }
+    head.set_version(Version::HTTP_11);
+    head.insert_header(CONNECTION, UPGRADES)?;
+    head.insert_header(UPGRADE, protocol)?;
+    Ok(head)
+}
+
+/// Takes out of a response what was meant for us; a consent names the protocol again.
+///
+/// # Errors
+///
+/// Where the protocol is no header's value, which it has been.
+pub(super) fn strip_response(header: &mut ResponseHeader, protocol: &str) -> Result<()> {
+    for name in nominated(&header.headers) {
+        header.remove_header(&name);
+    }
+    for name in HOP_BY_HOP.iter().filter(|name| **name != TRANSFER_ENCODING && **name != TRAILER) {
+        header.remove_header(name);
+    }
+    if header.status == StatusCode::SWITCHING_PROTOCOLS {
+        header.insert_header(CONNECTION, UPGRADES)?;
+        header.insert_header(UPGRADE, protocol)?;
+    }
+    Ok(())
+}
+
+/// Whether an endpoint agrees to what it was asked for, and to nothing else.
+///
+/// # Errors
+///
+/// Where it switches to another protocol, or does not say to which.
+pub(super) fn check_consent(header: &ResponseHeader, protocol: &str) -> Result<()> {
+    let wanted = protocol.split('/').next().unwrap_or(protocol);
+    let agreed = tokens(&header.headers, &UPGRADE).any(|named| is_named(named, wanted));
+    if agreed && header.version == Version::HTTP_11 {
+        return Ok(());
+    }
+    Err(Error::explain(ErrorType::InvalidHTTPHeader, "the endpoint switches to another protocol").into_up())
+}
+
+/// A response whose end is the end of its connection is told in chunks to a client whose connection goes on.
+///
+/// # Errors
+///
+/// Never: the header's value is one.
+pub(super) fn frame(header: &mut ResponseHeader) -> Result<()> {
+    let bodiless = matches!(header.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let framed =
+        header.headers.contains_key(CONTENT_LENGTH) || header.headers.contains_key(TRANSFER_ENCODING);
+    if !bodiless && !framed {
+        header.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
+    header.set_version(Version::HTTP_11);
+    Ok(())
+}
+
+/// The headers that `connection` says are meant for the next hop only (RFC 9110 section 7.6.1).
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    tokens(headers, &CONNECTION).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect()
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
+const UPGRADES: &str = "upgrade";
+
+const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(lines: &[(&'static str, &str)]) -> RequestHeader {
+        let mut head = RequestHeader::build("GET", b"/chat", None).unwrap();
+        for (name, value) in lines {
+            head.append_header(*name, *value).unwrap();
+        }
+        head
+    }
+
+    #[test]
+    fn the_endpoint_hears_of_this_hop_only() {
+        let head = sent(&[
+            ("connection", "keep-alive, Upgrade, x-secret"),
+            ("upgrade", "foo, WebSocket"),
+            ("x-secret", "1"),
+            ("te", "trailers"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ]);
+        let head = request(&head, "WebSocket").unwrap();
+        let mut lines: Vec<_> =
+            head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort();
+        let wanted =
+            ["connection: upgrade", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "upgrade: WebSocket"];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn a_client_can_not_have_removed_what_we_vouch_for() {
+        for name in ["x-forwarded-for", "X-Request-Id", "host", "content-length"] {
+            let head = sent(&[("connection", &format!("upgrade, {name}")), ("upgrade", "websocket")]);
+            assert!(request(&head, "websocket").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn consent_is_to_what_was_asked_for() {
+        let consent = |upgrade: &str| {
+            let mut header = ResponseHeader::build(101, None).unwrap();
+            header.insert_header(UPGRADE, upgrade).unwrap();
+            check_consent(&header, "websocket/13").is_ok()
+        };
+        assert!(consent("WebSocket") && consent("websocket/13"));
+        assert!(!consent("h2c") && !consent(""));
+    }
+}
