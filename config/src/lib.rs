@@ -32,7 +32,8 @@ use problem::{Problem, Problems};
 use tree::Span;
 use written::Written;
 
-pub use cluster::{Cluster, Timeouts};
+pub use cluster::tls::{ClientCertificate, UpstreamTls};
+pub use cluster::{Cluster, Protocol, ProxyHeader, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::Listener;

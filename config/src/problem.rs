@@ -55,6 +55,14 @@ pub(crate) enum Problem {
     SettingsTooLong { filter: String, length: usize, most: usize },
     #[error("filter `{filter}` is granted `geo`, but no database is named")]
     NoGeoDatabase { filter: String },
+    #[error("`{field}` is given without `{other}`")]
+    Alone { field: &'static str, other: &'static str },
+    #[error("`ca` says who may sign, but nothing is verified")]
+    NothingToVerify,
+    #[error("there is no name that the certificate of endpoint `{endpoint}` must be for")]
+    NoTlsName { endpoint: String },
+    #[error("`protocol: auto` without `tls`")]
+    NothingNegotiated,
 }
 
 impl Problem {
@@ -85,6 +93,10 @@ impl Problem {
             Self::ChainTooLong { .. } => "chain-too-long",
             Self::SettingsTooLong { .. } => "settings-too-long",
             Self::NoGeoDatabase { .. } => "no-geo-database",
+            Self::Alone { .. } => "alone",
+            Self::NothingToVerify => "nothing-to-verify",
+            Self::NoTlsName { .. } => "no-tls-name",
+            Self::NothingNegotiated => "nothing-negotiated",
         }
     }
 
@@ -104,6 +116,10 @@ impl Problem {
             | Self::Repeated { .. } => Some("again".to_owned()),
             Self::WrongShape { wanted, .. } => Some(format!("wanted {wanted}")),
             Self::NoGeoDatabase { .. }
+            | Self::Alone { .. }
+            | Self::NothingToVerify
+            | Self::NoTlsName { .. }
+            | Self::NothingNegotiated
             | Self::MissingField { .. }
             | Self::AdminBind { .. }
             | Self::Unreadable { .. }
@@ -156,6 +172,17 @@ impl Problem {
             }
             Self::NoGeoDatabase { .. } => {
                 Some("add `geo: { database: city.mmdb }` at the top level, or remove the grant".to_owned())
+            }
+            Self::Alone { field, other } => {
+                Some(format!("add `{other}:` beside it, or remove `{field}`: one is no use without the other"))
+            }
+            Self::NothingToVerify => Some("remove `verify: false`, or `ca`".to_owned()),
+            Self::NoTlsName { .. } => Some(
+                "add `name:` with the host's name in its certificate (an IP address, if that is what it is for)"
+                    .to_owned(),
+            ),
+            Self::NothingNegotiated => {
+                Some("it is TLS that negotiates: add `tls: {}`, or say `http1` or `http2`".to_owned())
             }
         }
     }

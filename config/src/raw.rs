@@ -14,6 +14,8 @@ use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
+use crate::cluster::tls::ClusterTls;
+use crate::cluster::{Protocol, ProxyWord};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
@@ -142,6 +144,12 @@ section! {
     Cluster = "a cluster" {
         /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket. They take turns, by weight.
         endpoints: List<OneOf<Address, Endpoint>, 1>,
+        /// What the endpoints speak: `http1`; `http2`, negotiated where there is TLS and by prior knowledge where there is none (h2c); or `auto`, whichever of the two an endpoint prefers, which takes TLS. Over HTTP/2 many requests share a connection; gRPC needs it.
+        protocol: Protocol = Protocol::Http1,
+        /// TLS to the endpoints. By default they are spoken to in the clear.
+        tls: Option<ClusterTls> = None,
+        /// Whether endpoints are told who the client is before anything else on a connection, by the PROXY protocol: `off`, `v1` or `v2`. Connections are then shared by the requests of one client only. An endpoint that does not expect it takes it for a malformed request.
+        proxy_protocol: ProxyWord = ProxyWord::Off,
         /// How long an endpoint may take.
         timeouts: Times = Times::from(Timeouts::default()),
         /// How many other endpoints are tried after one could not be connected to. Nothing has been sent by then, so every method may be retried.
@@ -164,6 +172,8 @@ section! {
     Times = "timeouts" {
         /// To accept a connection. In the same network that takes milliseconds: after a second it is gone.
         connect: Timeout = Timeout(Timeouts::default().connect),
+        /// For the TLS handshake, once connected. It takes a round trip or two and some arithmetic.
+        tls: Timeout = Timeout(Timeouts::default().tls),
         /// Between two reads of the response. Pages may take long to make.
         read: Timeout = Timeout(Timeouts::default().read),
         /// To take what is written to it.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::tls::ClusterTls;
 use crate::listener::forwarding::Says;
 use crate::raw;
 use crate::written::{FieldDoc, Section, Written, inline};
@@ -30,6 +31,7 @@ pub(crate) fn reference() -> String {
         section::<raw::Warm>("`filters.<name>.instances`"),
         section::<raw::Cluster>("`clusters.<name>`"),
         section::<raw::Endpoint>("`clusters.<name>.endpoints[]`"),
+        section::<ClusterTls>("`clusters.<name>.tls`"),
         section::<raw::Times>("`clusters.<name>.timeouts`"),
         section::<raw::Route>("`routes[]`"),
         section::<raw::Link>("`routes[].filters[]`"),

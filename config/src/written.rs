@@ -78,7 +78,7 @@ macro_rules! section {
                     doc: concat!($($doc),+).trim_ascii_start(),
                     what: <$form as $crate::written::Written>::what(),
                     schema: <$form as $crate::written::Written>::schema(),
-                    default: $crate::written::fallback!($form $(, $default)?).map(|default| default.show()),
+                    default: $crate::written::fallback!($form $(, $default)?).map(|default| $crate::written::Written::show(&default)),
                 }, )+]
             }
         }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgeloom_config::{
-    AccessLog, Cache, Cluster, Config, Filter, GeoSource, Grants, Instances, Link, Listener, Module, Place,
-    Route, Timeouts, Upgrades, Workers,
+    AccessLog, Cache, ClientCertificate, Cluster, Config, Filter, GeoSource, Grants, Instances, Link,
+    Listener, Module, Place, Protocol, ProxyHeader, Route, Timeouts, Upgrades, UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
@@ -191,16 +191,38 @@ fn endpoint() -> impl Strategy<Value = Address> {
     ]
 }
 
+fn upstream_tls() -> impl Strategy<Value = UpstreamTls> {
+    let client = (path(), path()).prop_map(|(chain, key)| ClientCertificate { chain, key });
+    (option::of("[a-z]{1,9}\\.example"), option::of(path()), option::of(client), any::<bool>()).prop_map(
+        |(name, ca, client, verify)| UpstreamTls {
+            // What is verified has a name, and what is not needs no CA.
+            name: if verify { name.or_else(|| Some("a.example".to_owned())) } else { name },
+            ca: ca.filter(|_| verify),
+            client,
+            verify,
+        },
+    )
+}
+
 fn cluster() -> impl Strategy<Value = Cluster> {
     let endpoints = btree_map(endpoint(), 1..=1000_u32, 1..4).prop_map(|endpoints| {
         endpoints.into_iter().map(|(address, weight)| Endpoint { address, weight }).collect()
     });
     let timeout = || duration(1_000, 3_600_000_000);
-    let timeouts = (timeout(), timeout(), timeout(), timeout())
-        .prop_map(|(connect, read, write, idle)| Timeouts { connect, read, write, idle });
-    (endpoints, timeouts, 0..=5_u8).prop_map(|(endpoints, timeouts, retries)| Cluster {
+    let timeouts = (timeout(), timeout(), timeout(), timeout(), timeout())
+        .prop_map(|(connect, tls, read, write, idle)| Timeouts { connect, tls, read, write, idle });
+    let spoken = (
+        select(vec![Protocol::Http1, Protocol::Http2, Protocol::Auto]),
+        option::of(upstream_tls()),
+        select(vec![None, Some(ProxyHeader::V1), Some(ProxyHeader::V2)]),
+    );
+    (endpoints, spoken, timeouts, 0..=5_u8).prop_map(|(endpoints, spoken, timeouts, retries)| Cluster {
         name: String::new(),
         endpoints,
+        // Without TLS nothing is negotiated.
+        protocol: if spoken.1.is_some() || spoken.0 == Protocol::Http2 { spoken.0 } else { Protocol::Http1 },
+        tls: spoken.1,
+        proxy_protocol: spoken.2,
         timeouts,
         retries,
     })

@@ -93,8 +93,9 @@ fn unix(path: &str) -> Result<Address, NotAnAddress> {
     }
 }
 
-/// Whether this is a name that can be looked up. Underscores are no host's (RFC 952), but are in use.
-fn is_name(text: &str) -> bool {
+/// Whether this is a name that can be looked up, without the dot that may end it. Underscores are no
+/// host's (RFC 952), but are in use.
+pub fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let part = |part: &str| (1..=NAME_PART_MAX).contains(&part.len()) && part.bytes().all(allowed);
     text.len() <= NAME_MAX && text.split('.').all(part)

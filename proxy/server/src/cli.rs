@@ -90,6 +90,10 @@ fn serve(config: &Path, format: Option<LogFormat>) -> anyhow::Result<()> {
 
 fn check(path: &Path, explain: bool) -> anyhow::Result<()> {
     let draft = startup::check(path)?;
+    for warning in &draft.warnings {
+        // If stderr is closed, nobody wants to know.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     if explain {
         return say(edgeloom_config::explain(&draft.config).trim_end());
     }

@@ -28,6 +28,8 @@ pub(crate) use keep::{Keeper, Trigger, listeners};
 pub(crate) use watch::{Seen, watch as watch_files};
 
 use crate::metrics::{Apart, ClusterMetrics, FilterMetrics, RouteMetrics, shares, worker};
+use crate::upstreams::credentials::Credentials;
+use crate::upstreams::peer::Reach;
 
 /// What one exchange sees, from its first byte to its log line.
 pub(crate) struct Generation {
@@ -45,6 +47,8 @@ pub(crate) struct Generation {
     nobody: Trust,
     forwarding: Box<[Forwarding]>,
     geo: Option<build::OpenGeo>,
+    /// Of the clusters, by position, where they have TLS.
+    credentials: Box<[Option<Credentials>]>,
     obituaries: UnboundedSender<Obituary>,
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Cluster {
     pub(crate) endpoints: edgeloom_core::cluster::Cluster,
     /// What Pingora wants to know of each endpoint, by position.
     pub(crate) peers: Box<[HttpPeer]>,
+    /// How they are reached.
+    pub(crate) reach: Reach,
     pub(crate) retries: u8,
     pub(crate) turn: Apart<AtomicU64>,
     pub(crate) metrics: Arc<ClusterMetrics>,

@@ -55,6 +55,14 @@ pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most idle connections to endpoints that are kept, over all clusters, for each listener.
 pub(crate) const UPSTREAM_IDLE_MAX: usize = 1024;
 
+/// The most requests at one time on an HTTP/2 connection to an endpoint: as many as most servers allow.
+/// An endpoint may allow fewer; more connections are opened then.
+pub(crate) const UPSTREAM_STREAMS_MAX: usize = 100;
+
+/// How often an HTTP/2 connection to an endpoint is asked whether it is still there: all requests share it,
+/// so that one that has silently gone would take all of them along.
+pub(crate) const UPSTREAM_PING: Duration = Duration::from_secs(10);
+
 /// The most tries of one exchange: the first, and as many retries as a cluster may be configured with.
 pub(crate) const TRIES_MAX: usize = 6;
 

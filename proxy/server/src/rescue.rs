@@ -7,6 +7,7 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_proxy::{FailToProxy, Session};
 
 use crate::exchange::Exchange;
+use crate::upstreams::trouble::{Distrust, Trouble};
 use crate::way;
 
 /// Why an exchange failed.
@@ -26,6 +27,12 @@ pub(crate) enum Failure {
     NoEndpoint,
     #[error("the endpoint could not be connected to")]
     Unreachable,
+    #[error("the endpoint's certificate is not trusted: {0}")]
+    UpstreamDistrusted(Distrust),
+    #[error("no TLS with the endpoint")]
+    UpstreamHandshake,
+    #[error("the endpoint took too long over the TLS handshake")]
+    UpstreamHandshakeTimeout,
     #[error("the endpoint took too long")]
     UpstreamTimeout,
     #[error("the endpoint broke off")]
@@ -56,8 +63,13 @@ pub(crate) fn answer_for(failure: Failure) -> Answer {
             (StatusCode::BAD_GATEWAY, "The request could not be processed.\n")
         }
         Failure::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No server is there to answer.\n"),
+        Failure::UpstreamDistrusted(_) | Failure::UpstreamHandshake => {
+            (StatusCode::BAD_GATEWAY, "The server could not be trusted.\n")
+        }
         Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached.\n"),
-        Failure::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.\n"),
+        Failure::UpstreamTimeout | Failure::UpstreamHandshakeTimeout => {
+            (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.\n")
+        }
         Failure::UpstreamBrokeOff | Failure::UpstreamMalformed => {
             (StatusCode::BAD_GATEWAY, "The server did not give a whole answer.\n")
         }
@@ -81,7 +93,9 @@ pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure
 
 /// Answers for a failure on the way to an upstream or back, if that can still be done.
 pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error));
+    let tls = exchange.upstream.and_then(|(cluster, _)| exchange.generation.cluster(cluster));
+    let tls = tls.is_some_and(|cluster| cluster.reach.tls());
+    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error, tls));
     let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
     let mut error_code = 0;
     if !begun && failure != Failure::ClientGone {
@@ -96,8 +110,8 @@ pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Ex
     FailToProxy { error_code, can_reuse_downstream: false }
 }
 
-/// Pingora's error, in our words.
-fn failure_of(error: &Error) -> Failure {
+/// Pingora's error, in our words; `tls` is whether the endpoint was to speak it.
+fn failure_of(error: &Error, tls: bool) -> Failure {
     use ErrorType::{
         ConnectionClosed, InvalidHTTPHeader, ReadError, ReadTimedout, WriteError, WriteTimedout,
     };
@@ -107,12 +121,16 @@ fn failure_of(error: &Error) -> Failure {
             Failure::ClientGone
         }
         (ErrorSource::Downstream, _) => Failure::Malformed,
-        (ErrorSource::Upstream, ReadTimedout | WriteTimedout | ErrorType::ConnectTimedout) => {
-            Failure::UpstreamTimeout
-        }
+        (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Failure::UpstreamTimeout,
         (ErrorSource::Upstream, ConnectionClosed | ReadError | WriteError) => Failure::UpstreamBrokeOff,
         (ErrorSource::Upstream, InvalidHTTPHeader | ErrorType::H1Error) => Failure::UpstreamMalformed,
-        (ErrorSource::Upstream, _) => Failure::Unreachable,
+        (ErrorSource::Upstream, _) => match Trouble::of(error, tls) {
+            Trouble::Late => Failure::UpstreamTimeout,
+            Trouble::LateHandshake => Failure::UpstreamHandshakeTimeout,
+            Trouble::Distrusted(why) => Failure::UpstreamDistrusted(why),
+            Trouble::Handshake => Failure::UpstreamHandshake,
+            Trouble::Unreachable => Failure::Unreachable,
+        },
         (ErrorSource::Internal | ErrorSource::Unset, _) => Failure::Internal,
     }
 }
@@ -132,6 +150,9 @@ mod tests {
             Failure::NoRoute,
             Failure::NoEndpoint,
             Failure::Unreachable,
+            Failure::UpstreamDistrusted(Distrust::Expired),
+            Failure::UpstreamHandshake,
+            Failure::UpstreamHandshakeTimeout,
             Failure::UpstreamTimeout,
             Failure::UpstreamBrokeOff,
             Failure::UpstreamMalformed,

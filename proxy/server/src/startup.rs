@@ -31,6 +31,7 @@ use crate::way::Edge;
 pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
     let (builder, obituaries, Attempt { seen, drafted }) = first_attempt(path)?;
     let draft = drafted?;
+    draft.warn();
     let config = draft.config.of_process();
     let bound = Sockets::bind(&config)?;
     let (log, log_writer) = access_log(&config.access_log)?;

@@ -83,8 +83,8 @@ impl ProxyHttp for Way {
         }
     }
 
-    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        upstream::pick(exchange)
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        upstream::pick(session, exchange)
     }
 
     fn fail_to_connect(

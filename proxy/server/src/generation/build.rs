@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use edgeloom_config::{Config, GeoSource, Place, Report};
+use edgeloom_config::{Config, GeoSource, Place, Report, UpstreamTls};
 use edgeloom_core::client::Trust;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::route::RouteTable;
@@ -22,6 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::watch::{Seen, Stamp};
 use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
 use crate::metrics::{Apart, Metrics};
+use crate::upstreams::credentials::{Credentials, CredentialsError};
 use crate::upstreams::peer::{At, Reach};
 
 /// Builds generations: everything that stays the same from one to the next.
@@ -59,6 +60,10 @@ pub(crate) struct Draft {
     pub(super) digest: Digest,
     filters: Vec<Loaded>,
     geo: Option<OpenGeo>,
+    /// Of the clusters, by position, where they have TLS.
+    credentials: Vec<Option<Credentials>>,
+    /// What is accepted, and should be looked at.
+    pub(crate) warnings: Vec<String>,
     /// How many filters were compiled or configured for it.
     pub(crate) made: usize,
 }
@@ -75,6 +80,8 @@ pub(crate) struct OpenGeo {
 pub(crate) enum Refused {
     Config(Report),
     Geo(GeoError),
+    /// The name of the cluster, and what is wrong with its `tls`.
+    Credentials(String, CredentialsError),
     Filters(Vec<FilterRefused>),
 }
 
@@ -105,6 +112,7 @@ impl Builder {
     }
 
     fn draft(&self, config: Config, running: Option<&Generation>) -> Result<Draft, Refused> {
+        let credentials = credentials(&config)?;
         let geo =
             config.geo.as_ref().map(|source| open(source, running)).transpose().map_err(Refused::Geo)?;
         // Each file is read once: all filters of a generation that name it have the same.
@@ -137,7 +145,8 @@ impl Builder {
             return Err(Refused::Filters(refused));
         }
         let digest = Digest(Sha256::digest(edgeloom_config::explain(&config)).into());
-        Ok(Draft { config, digest, filters, geo, made })
+        let warnings = warnings(&config);
+        Ok(Draft { config, digest, filters, geo, credentials, warnings, made })
     }
 
     fn load(
@@ -195,7 +204,7 @@ impl Builder {
         listeners: &[SocketAddr],
         running: Option<&Generation>,
     ) -> Generation {
-        let Draft { config, digest, filters, geo, made: _ } = draft;
+        let Draft { config, digest, filters, geo, credentials, made: _, warnings: _ } = draft;
         let wanted = |(position, bind): (usize, &SocketAddr)| {
             // Several may ask for any free port, so the position counts first.
             let same = |listener: &&edgeloom_config::Listener| listener.bind == *bind;
@@ -213,6 +222,8 @@ impl Builder {
             wanted.map_or_else(unchanged, |listener| listener.forwarding)
         };
         let table = RouteTable::new(config.routes.iter().map(|route| route.when.clone()).collect());
+        let clusters = config.clusters.into_iter().zip(&credentials);
+        let clusters = clusters.map(|(cluster, of_it)| self.cluster(cluster, of_it.as_ref())).collect();
         Generation {
             number,
             digest,
@@ -223,7 +234,8 @@ impl Builder {
             nobody: Trust::default(),
             forwarding: wanted.iter().map(forwarding).collect(),
             routes: config.routes.into_iter().map(|route| self.route(route)).collect(),
-            clusters: config.clusters.into_iter().map(|cluster| self.cluster(cluster)).collect(),
+            clusters,
+            credentials: credentials.into(),
             filters: filters.into(),
             geo,
             obituaries: self.obituaries.clone(),
@@ -245,11 +257,11 @@ impl Builder {
         }
     }
 
-    fn cluster(&self, cluster: edgeloom_config::Cluster) -> Cluster {
-        let reach = Reach::new(&cluster);
+    fn cluster(&self, cluster: edgeloom_config::Cluster, credentials: Option<&Credentials>) -> Cluster {
+        let reach = Reach::new(&cluster, credentials);
         // A name has no address yet.
         let member = |endpoint: edgeloom_core::cluster::Endpoint| {
-            let peer = reach.peer(&At::of(&endpoint.address)?)?;
+            let peer = reach.peer(&endpoint.address, &At::of(&endpoint.address)?)?;
             Some((endpoint, peer))
         };
         let (endpoints, peers): (Vec<_>, Vec<_>) = cluster.endpoints.into_iter().filter_map(member).unzip();
@@ -258,6 +270,7 @@ impl Builder {
             peers: peers.into(),
             endpoints: edgeloom_core::cluster::Cluster::new(endpoints),
             name: cluster.name.into(),
+            reach,
             retries: cluster.retries,
             // Swaps must not send every first exchange to the same endpoint.
             turn: Apart(AtomicU64::new(fastrand::u64(..))),
@@ -275,10 +288,22 @@ impl Draft {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
+        // Files may be written anew and say what they said.
+        let digests = |of_it: &Option<Credentials>| of_it.as_ref().map(|of_it| *of_it.digest());
+        let same_credentials =
+            self.credentials.iter().map(digests).eq(running.credentials.iter().map(digests));
         self.digest == running.digest
             && self.filters.len() == running.filters.len()
             && same_filters
             && same_geo
+            && same_credentials
+    }
+
+    /// Says what should be looked at.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
     }
 
     pub(crate) fn filters(&self) -> usize {
@@ -313,6 +338,27 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> 
     made.into_iter().flatten().collect()
 }
 
+/// What clusters' endpoints must show and are shown, by position of the cluster.
+fn credentials(config: &Config) -> Result<Vec<Option<Credentials>>, Refused> {
+    let load = |cluster: &edgeloom_config::Cluster| {
+        let loaded = cluster.tls.as_ref().map(Credentials::load).transpose();
+        loaded.map_err(|error| Refused::Credentials(cluster.name.clone(), error))
+    };
+    config.clusters.iter().map(load).collect()
+}
+
+/// What an operator may want, but should know of.
+fn warnings(config: &Config) -> Vec<String> {
+    let open = |cluster: &&edgeloom_config::Cluster| cluster.tls.as_ref().is_some_and(|tls| !tls.verify);
+    let warn = |cluster: &edgeloom_config::Cluster| {
+        format!(
+            "cluster `{}` does not verify certificates (`verify: false`): whoever is in between can read and change everything",
+            cluster.name
+        )
+    };
+    config.clusters.iter().filter(open).map(warn).collect()
+}
+
 /// The running generation's database where its files are the same, else a new one.
 fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, GeoError> {
     let files: Vec<_> = geo_files(source).map(stamped).collect();
@@ -325,7 +371,9 @@ fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, Geo
 
 /// Every file that a configuration names and that is read for it.
 fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
-    config.modules.iter().map(|module| &module.path).chain(config.geo.iter().flat_map(geo_files))
+    let modules = config.modules.iter().map(|module| &module.path);
+    let tls = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
+    modules.chain(config.geo.iter().flat_map(geo_files)).chain(tls.flat_map(UpstreamTls::files))
 }
 
 fn geo_files(source: &GeoSource) -> impl Iterator<Item = &PathBuf> {
@@ -348,6 +396,9 @@ impl fmt::Display for Refused {
         match self {
             Self::Config(report) => write!(f, "{report}"),
             Self::Geo(error) => f.write_str(&sentence(error)),
+            Self::Credentials(cluster, error) => {
+                write!(f, "`tls` of cluster `{cluster}`: {}", sentence(error))
+            }
             Self::Filters(refused) => {
                 for (n, FilterRefused { name, place, error }) in refused.iter().enumerate() {
                     let line = if n == 0 { "" } else { "\n" };

@@ -73,6 +73,7 @@ impl Keeper {
             tracing::debug!(generation = running.number, "files have changed, but nothing that they mean");
             return running.number;
         }
+        draft.warn();
         self.tell_what_waits(&draft.config);
         self.drain.send_replace(draft.config.drain);
         let (made, filters) = (draft.made, draft.filters());

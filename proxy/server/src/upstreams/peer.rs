@@ -2,14 +2,27 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use edgeloom_config::Timeouts;
+use edgeloom_config::{Cluster, Protocol, ProxyHeader, Timeouts, UpstreamTls};
 use edgeloom_core::address::Address;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use sha2::{Digest as _, Sha256};
 
-/// How the endpoints of a cluster are connected to, all of them in the same way.
+use super::credentials::Credentials;
+use super::dial::Dial;
+use super::introduction;
+use crate::limits::{UPSTREAM_PING, UPSTREAM_STREAMS_MAX};
+
+/// How the endpoints of a cluster are reached, all of them in the same way.
 pub(crate) struct Reach {
     timeouts: Timeouts,
+    protocol: Protocol,
+    tls: Option<(UpstreamTls, Credentials)>,
+    introduces: Option<ProxyHeader>,
+    /// Connections are shared between peers of the same group only.
+    group: u64,
 }
 
 /// One address of an endpoint: a name may have several, and each takes turns.
@@ -21,28 +34,121 @@ pub(crate) enum At {
 }
 
 impl Reach {
-    pub(crate) fn new(cluster: &edgeloom_config::Cluster) -> Self {
-        Self { timeouts: cluster.timeouts }
+    /// `credentials` is what was loaded for the cluster's `tls`, if it has one.
+    pub(crate) fn new(cluster: &Cluster, credentials: Option<&Credentials>) -> Self {
+        let tls = cluster.tls.clone().zip(credentials.cloned());
+        Self {
+            timeouts: cluster.timeouts,
+            protocol: cluster.protocol,
+            introduces: cluster.proxy_protocol,
+            group: group(cluster, credentials),
+            tls,
+        }
     }
 
     /// What Pingora wants to know of an endpoint at one of its addresses. Made once and cloned for each exchange.
-    pub(crate) fn peer(&self, at: &At) -> Option<HttpPeer> {
+    pub(crate) fn peer(&self, endpoint: &Address, at: &At) -> Option<HttpPeer> {
+        let name = self.tls.as_ref().map(|(tls, _)| tls.name_of(endpoint));
+        let (tls, name) = (name.is_some(), name.unwrap_or_default());
         let mut peer = match at {
-            At::Ip(address) => HttpPeer::new(address, false, String::new()),
+            At::Ip(address) => HttpPeer::new(address, tls, name),
             // A path that fits no socket was refused by the configuration.
-            At::Unix(path) => HttpPeer::new_uds(path, false, String::new()).ok()?,
+            At::Unix(path) => HttpPeer::new_uds(path, tls, name).ok()?,
         };
+        peer.group_key = self.group;
         let options = &mut peer.options;
         options.connection_timeout = Some(self.timeouts.connect);
         options.total_connection_timeout = Some(self.timeouts.connect);
         options.read_timeout = Some(self.timeouts.read);
         options.write_timeout = Some(self.timeouts.write);
         options.idle_timeout = Some(self.timeouts.idle);
+        match self.protocol {
+            Protocol::Http1 => options.set_http_version(1, 1),
+            Protocol::Http2 => options.set_http_version(2, 2),
+            Protocol::Auto => options.set_http_version(2, 1),
+        }
+        if self.protocol != Protocol::Http1 {
+            options.max_h2_streams = UPSTREAM_STREAMS_MAX;
+            options.h2_ping_interval = Some(UPSTREAM_PING);
+        }
         // Pingora 0.9.1 may end a tunnel as soon as it is open: ours are opened in `way/tunnel.rs`.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+        if let Some((_, credentials)) = &self.tls {
+            options.ca = Some(Arc::clone(&credentials.ca));
+            options.verify_cert = credentials.verify;
+            options.verify_hostname = credentials.verify;
+            // Of the two, Pingora has one for both: ours is spent on the handshake, the dial has its own.
+            options.connection_timeout = Some(self.timeouts.tls);
+            options.total_connection_timeout = Some(self.timeouts.connect + self.timeouts.tls + LEEWAY);
+            peer.client_cert_key.clone_from(&credentials.client);
+        }
+        if let Some(version) = self.introduces {
+            // Nobody's: it is for what the edge asks by itself.
+            peer.options.custom_l4 = Some(Arc::new(self.dial(Some(introduction::header(version, None)))));
+        } else if tls {
+            peer.options.custom_l4 = Some(Arc::new(self.dial(None)));
+        }
         Some(peer)
     }
+
+    /// Makes a peer the client's own, where endpoints are to know who that is. `ends` are the client,
+    /// and the address that it connected to.
+    pub(crate) fn introduce(
+        &self,
+        peer: &mut HttpPeer,
+        ends: impl FnOnce() -> Option<(SocketAddr, SocketAddr)>,
+    ) {
+        if let Some(version) = self.introduces {
+            let header = introduction::header(version, ends());
+            let digest = Sha256::new().chain_update(self.group.to_be_bytes()).chain_update(&header);
+            peer.group_key = first_eight(&digest.finalize());
+            peer.options.custom_l4 = Some(Arc::new(self.dial(Some(header))));
+        }
+    }
+
+    /// Whether endpoints are spoken to in secret.
+    pub(crate) fn tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn dial(&self, introduction: Option<Vec<u8>>) -> Dial {
+        Dial { within: self.timeouts.connect, introduction: introduction.map(Into::into) }
+    }
 }
+
+/// Pingora's pool knows the address, the name, and the serial number of our certificate. Who may sign,
+/// our key, what is spoken and whether there is an introduction make a connection another one, too.
+fn group(cluster: &Cluster, credentials: Option<&Credentials>) -> u64 {
+    let plain =
+        credentials.is_none() && cluster.proxy_protocol.is_none() && cluster.protocol == Protocol::Http1;
+    if plain {
+        return 0;
+    }
+    let mut sum = Sha256::new();
+    if let Some(credentials) = credentials {
+        sum.update(credentials.digest());
+    }
+    sum.update([
+        match cluster.protocol {
+            Protocol::Http1 => 0,
+            Protocol::Http2 => 1,
+            Protocol::Auto => 2,
+        },
+        match cluster.proxy_protocol {
+            None => 0,
+            Some(ProxyHeader::V1) => 1,
+            Some(ProxyHeader::V2) => 2,
+        },
+    ]);
+    first_eight(&sum.finalize())
+}
+
+fn first_eight(digest: &[u8]) -> u64 {
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// So that it is the dial or the handshake that is found late, and not both of them together.
+const LEEWAY: Duration = Duration::from_millis(100);
 
 impl At {
     /// Where an endpoint is, if nobody has to look it up.

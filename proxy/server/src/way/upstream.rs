@@ -1,20 +1,24 @@
 //! Who answers.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
 
 use crate::exchange::Exchange;
 use crate::rescue::Failure;
 
 /// The endpoint whose turn it is, but for those that could not be connected to.
-pub(super) fn pick(exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+pub(super) fn pick(session: &Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
     let picked = exchange.cluster().and_then(|(id, cluster)| {
         let turn = exchange.turn.unwrap_or_else(|| cluster.turn.0.fetch_add(1, Ordering::Relaxed));
         let (position, _) = cluster.endpoints.pick(turn, &exchange.unreachable)?;
-        Some((id, turn, position, cluster.peers.get(position)?.clone()))
+        let mut peer = Box::new(cluster.peers.get(position)?.clone());
+        cluster.reach.introduce(&mut peer, || ends(session, exchange));
+        Some((id, turn, position, peer))
     });
     let Some((cluster, turn, position, peer)) = picked else {
         exchange.failure = Some(Failure::NoEndpoint);
@@ -22,7 +26,15 @@ pub(super) fn pick(exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
     };
     exchange.turn = Some(turn);
     exchange.upstream = Some((cluster, position));
-    Ok(Box::new(peer))
+    Ok(peer)
+}
+
+/// The client, and the address that it connected to. A client that somebody else speaks for has no port.
+fn ends(session: &Session, exchange: &Exchange) -> Option<(SocketAddr, SocketAddr)> {
+    let client = exchange.subject.client.address;
+    let port = exchange.peer.filter(|peer| peer.ip() == client).map_or(0, |peer| peer.port());
+    let here = session.server_addr()?.as_inet()?;
+    Some((SocketAddr::new(client, port), *here))
 }
 
 /// Remembers the endpoint that could not be connected to, and lets another be
