@@ -66,6 +66,8 @@ impl Distrust {
             ("certificate not valid yet", Self::NotYetValid),
             ("NotValidYet", Self::NotYetValid),
             ("UnknownIssuer", Self::UnknownIssuer),
+            // It names somebody who is trusted, and is not signed with that key.
+            ("BadSignature", Self::UnknownIssuer),
             ("certificate not valid for", Self::OtherName),
             ("NotValidForName", Self::OtherName),
             ("certificate does not allow extended key usage", Self::Purpose),
@@ -103,7 +105,8 @@ mod tests {
                 Distrust::OtherName,
             ),
             (purpose, Distrust::Purpose),
-            (CertificateError::BadSignature, Distrust::Unverifiable),
+            (CertificateError::BadSignature, Distrust::UnknownIssuer),
+            (CertificateError::BadEncoding, Distrust::Unverifiable),
         ] {
             let text = format!("TLS connect() failed: {}, SNI: x", rustls::Error::InvalidCertificate(error));
             assert_eq!(Distrust::of(&text), Some(why), "{text}");

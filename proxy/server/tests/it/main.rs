@@ -7,6 +7,8 @@ mod routing; // what they asked for
 mod request_filters; // what filters say to it
 mod upstreams; // who answers
 mod tunnels; // what goes on in another protocol
+mod reach; // how they are reached
+mod upstream_tls; // how they are spoken to in secret
 mod response_filters; // what filters say to the answer
 mod faults; // what a failing filter does to an exchange
 mod logging; // what is remembered
