@@ -2,7 +2,7 @@
 
 use edgeloom_core::forward::{Continued, Forwarding, Listed, RequestId, Single};
 
-use crate::written::{Written as _, meant, section, words};
+use crate::written::{meant, section, words};
 
 section! {
     /// What requests say of their client, on their way to an endpoint. Of a peer that is not trusted nothing of this is believed: what it sends of it is removed first.

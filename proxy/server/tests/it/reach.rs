@@ -103,10 +103,9 @@ fn clients_are_introduced_as_text() {
     let edge = edge(&format!("endpoints: ['{address}'], proxy_protocol: v1"), "");
     let (one, other) = (Client::to(edge.address()), Client::to(edge.address()));
     for _ in 0..3 {
-        assert_eq!((one.get("/").text(), other.get("/").text()), ("hi", "hi"));
+        assert_eq!((one.get("/one").text(), other.get("/other").text()), ("hi", "hi"));
     }
-    let peers: Vec<_> =
-        edge.access_lines().iter().map(|line| line["peer"].as_str().unwrap().to_owned()).collect();
+    let peers = ["/one", "/other"].map(|path| super::line_about(&edge, path)["peer"].clone());
     let to = edge.address();
     drop(edge);
     let served = serving.join().unwrap();
@@ -114,7 +113,7 @@ fn clients_are_introduced_as_text() {
         let introduction = String::from_utf8(introduction(before).to_vec()).unwrap();
         let port: u16 = introduction.split(' ').nth(4).unwrap().parse().unwrap();
         assert_eq!(introduction, format!("PROXY TCP4 127.0.0.1 127.0.0.1 {port} {}\r\n", to.port()));
-        assert!(peers.contains(&format!("127.0.0.1:{port}")), "{peers:?}");
+        assert!(peers.contains(&format!("127.0.0.1:{port}").into()), "{peers:?}");
         assert_eq!(*requests, 3, "what is one client's is used again by that one");
     }
     assert_ne!(introduction(&served[0].0), introduction(&served[1].0));
