@@ -1,5 +1,10 @@
 //! What is promised, asked of the real binary over real sockets with real filters.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, that is how a promise is found broken")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test, that is how a promise is found broken"
+)]
 
 mod identify; // who is asking
 mod heads; // what is refused, and what is taken
