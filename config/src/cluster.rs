@@ -21,7 +21,7 @@ pub struct Cluster {
     pub name: String,
     /// At least one, no address twice.
     pub endpoints: Vec<Endpoint>,
-    pub protocol: Protocol,
+    pub protocol: Spoken,
     /// `None`: in the clear.
     pub tls: Option<tls::UpstreamTls>,
     /// Which header says, before all else, who the client is.
@@ -33,7 +33,7 @@ pub struct Cluster {
 
 /// What endpoints speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub enum Spoken {
     Http1,
     Http2,
     /// Whichever of the two the endpoint prefers, as TLS negotiates it.
@@ -95,7 +95,7 @@ impl Cluster {
             None => Some(None),
         });
         let protocol = raw.protocol?;
-        if let (Protocol::Auto, Some(None)) = (protocol.value, &tls) {
+        if let (Spoken::Auto, Some(None)) = (protocol.value, &tls) {
             problems.push(protocol.span, Problem::NothingNegotiated);
         }
         Some(Self {
@@ -205,8 +205,8 @@ texts! {
 }
 
 words! {
-    Protocol = "`http1`, `http2` or `auto`" {
-        "http1" => Protocol::Http1, "http2" => Protocol::Http2, "auto" => Protocol::Auto,
+    Spoken = "`http1`, `http2` or `auto`" {
+        "http1" => Spoken::Http1, "http2" => Spoken::Http2, "auto" => Spoken::Auto,
     }
     ProxyWord = "`off`, `v1` or `v2`" { "off" => ProxyWord::Off, "v1" => ProxyWord::V1, "v2" => ProxyWord::V2 }
 }

@@ -33,7 +33,7 @@ use tree::Span;
 use written::Written;
 
 pub use cluster::tls::{ClientCertificate, UpstreamTls};
-pub use cluster::{Cluster, Protocol, ProxyHeader, Timeouts};
+pub use cluster::{Cluster, ProxyHeader, Spoken, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::Listener;

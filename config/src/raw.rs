@@ -15,7 +15,7 @@ use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
 use crate::cluster::tls::ClusterTls;
-use crate::cluster::{Protocol, ProxyWord};
+use crate::cluster::{ProxyWord, Spoken};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
@@ -145,7 +145,7 @@ section! {
         /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket. They take turns, by weight.
         endpoints: List<OneOf<Address, Endpoint>, 1>,
         /// What the endpoints speak: `http1`; `http2`, negotiated where there is TLS and by prior knowledge where there is none (h2c); or `auto`, whichever of the two an endpoint prefers, which takes TLS. Over HTTP/2 many requests share a connection; gRPC needs it.
-        protocol: Protocol = Protocol::Http1,
+        protocol: Spoken = Spoken::Http1,
         /// TLS to the endpoints. By default they are spoken to in the clear.
         tls: Option<ClusterTls> = None,
         /// Whether endpoints are told who the client is before anything else on a connection, by the PROXY protocol: `off`, `v1` or `v2`. Connections are then shared by the requests of one client only. An endpoint that does not expect it takes it for a malformed request.

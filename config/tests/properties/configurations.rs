@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgeloom_config::{
     AccessLog, Cache, ClientCertificate, Cluster, Config, Filter, GeoSource, Grants, Instances, Link,
-    Listener, Module, Place, Protocol, ProxyHeader, Route, Timeouts, Upgrades, UpstreamTls, Workers,
+    Listener, Module, Place, ProxyHeader, Route, Spoken, Timeouts, Upgrades, UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
@@ -212,7 +212,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     let timeouts = (timeout(), timeout(), timeout(), timeout(), timeout())
         .prop_map(|(connect, tls, read, write, idle)| Timeouts { connect, tls, read, write, idle });
     let spoken = (
-        select(vec![Protocol::Http1, Protocol::Http2, Protocol::Auto]),
+        select(vec![Spoken::Http1, Spoken::Http2, Spoken::Auto]),
         option::of(upstream_tls()),
         select(vec![None, Some(ProxyHeader::V1), Some(ProxyHeader::V2)]),
     );
@@ -220,7 +220,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         name: String::new(),
         endpoints,
         // Without TLS nothing is negotiated.
-        protocol: if spoken.1.is_some() || spoken.0 == Protocol::Http2 { spoken.0 } else { Protocol::Http1 },
+        protocol: if spoken.1.is_some() || spoken.0 == Spoken::Http2 { spoken.0 } else { Spoken::Http1 },
         tls: spoken.1,
         proxy_protocol: spoken.2,
         timeouts,

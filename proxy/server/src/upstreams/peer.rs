@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgeloom_config::{Cluster, Protocol, ProxyHeader, Timeouts, UpstreamTls};
+use edgeloom_config::{Cluster, ProxyHeader, Spoken, Timeouts, UpstreamTls};
 use edgeloom_core::address::Address;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use sha2::{Digest as _, Sha256};
@@ -18,7 +18,7 @@ use crate::limits::{UPSTREAM_PING, UPSTREAM_STREAMS_MAX};
 /// How the endpoints of a cluster are reached, all of them in the same way.
 pub(crate) struct Reach {
     timeouts: Timeouts,
-    protocol: Protocol,
+    protocol: Spoken,
     tls: Option<(UpstreamTls, Credentials)>,
     introduces: Option<ProxyHeader>,
     /// Connections are shared between peers of the same group only.
@@ -63,11 +63,11 @@ impl Reach {
         options.write_timeout = Some(self.timeouts.write);
         options.idle_timeout = Some(self.timeouts.idle);
         match self.protocol {
-            Protocol::Http1 => options.set_http_version(1, 1),
-            Protocol::Http2 => options.set_http_version(2, 2),
-            Protocol::Auto => options.set_http_version(2, 1),
+            Spoken::Http1 => options.set_http_version(1, 1),
+            Spoken::Http2 => options.set_http_version(2, 2),
+            Spoken::Auto => options.set_http_version(2, 1),
         }
-        if self.protocol != Protocol::Http1 {
+        if self.protocol != Spoken::Http1 {
             options.max_h2_streams = UPSTREAM_STREAMS_MAX;
             options.h2_ping_interval = Some(UPSTREAM_PING);
         }
@@ -120,7 +120,7 @@ impl Reach {
 /// our key, what is spoken and whether there is an introduction make a connection another one, too.
 fn group(cluster: &Cluster, credentials: Option<&Credentials>) -> u64 {
     let plain =
-        credentials.is_none() && cluster.proxy_protocol.is_none() && cluster.protocol == Protocol::Http1;
+        credentials.is_none() && cluster.proxy_protocol.is_none() && cluster.protocol == Spoken::Http1;
     if plain {
         return 0;
     }
@@ -130,9 +130,9 @@ fn group(cluster: &Cluster, credentials: Option<&Credentials>) -> u64 {
     }
     sum.update([
         match cluster.protocol {
-            Protocol::Http1 => 0,
-            Protocol::Http2 => 1,
-            Protocol::Auto => 2,
+            Spoken::Http1 => 0,
+            Spoken::Http2 => 1,
+            Spoken::Auto => 2,
         },
         match cluster.proxy_protocol {
             None => 0,
