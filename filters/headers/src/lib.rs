@@ -29,31 +29,25 @@ pub struct Headers {
 #[filter]
 impl Headers {
     #[on_request]
-    fn edit_request(&self, request: &mut Request) -> Option<Memo<Filled>> {
+    fn edit_request(&self, request: &mut Request) -> Option<Memo<Option<Filled>>> {
         let mut look = Look::at(request);
         let filled = self.request.slots.fill(|slot| slot.of_request(&mut look));
         let is_told = self.response.slots.iter().any(Slot::is_told);
         let told = is_told.then(|| {
-            Memo(
-                self.response
-                    .slots
-                    .fill(|slot| if slot.is_told() { slot.of_request(&mut look) } else { None }),
-            )
+            self.response.slots.fill(|slot| if slot.is_told() { slot.of_request(&mut look) } else { None })
         });
         if !self.request.is_empty() {
             let lines = OnceCell::new();
             let edits = self.request.edits(request, &lines, &filled);
             request.apply(&edits);
         }
-        told
+        // Without a memo, the response is none of this filter's business.
+        (!self.response.is_empty()).then_some(Memo(told))
     }
 
     #[on_response]
-    fn edit_response(&self, response: &mut Response, told: Option<Memo<Filled>>) {
-        if self.response.is_empty() {
-            return;
-        }
-        let mut told = told.map(|Memo(told)| told).unwrap_or_default().into_iter();
+    fn edit_response(&self, response: &mut Response, Memo(told): Memo<Option<Filled>>) {
+        let mut told = told.unwrap_or_default().into_iter();
         let filled = self.response.slots.fill(|slot| {
             let told = told.next().flatten();
             if slot.is_told() { told } else { slot.of_response(response) }

@@ -8,6 +8,8 @@ use http::{HeaderMap, StatusCode};
 pub enum Verdict {
     /// Go on; these bytes are the filter's memo for the response phase.
     Proceed(Vec<u8>),
+    /// Go on, and do not call this filter's response phase.
+    Done,
     /// Stop here and send this.
     Answer(Answer),
 }

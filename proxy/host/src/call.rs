@@ -75,8 +75,8 @@ impl Instance {
             touched: Touched::default(),
             reply: Reply::default(),
             names: Names::default(),
-            request: RequestSubject::default(),
-            response: ResponseSubject::default(),
+            request: Box::default(),
+            response: Box::default(),
         };
         let mut store = Store::new(&filter.engine, state);
         store.limiter(|state| &mut state.limits);
@@ -152,7 +152,7 @@ impl Instance {
     pub(crate) fn on_request(
         &mut self,
         filter: &Filter,
-        subject: &mut RequestSubject,
+        subject: &mut Box<RequestSubject>,
         lives_on: bool,
     ) -> Result<Option<Verdict>, Fault> {
         std::mem::swap(&mut self.store.data_mut().request, subject);
@@ -186,7 +186,7 @@ impl Instance {
     pub(crate) fn on_response(
         &mut self,
         filter: &Filter,
-        subject: &mut ResponseSubject,
+        subject: &mut Box<ResponseSubject>,
         memo: &[u8],
         lives_on: bool,
     ) -> Result<Option<()>, Fault> {

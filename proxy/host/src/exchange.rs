@@ -41,8 +41,9 @@ pub struct ResponseSubject {
 }
 
 impl RequestSubject {
-    pub fn new(head: RequestHead, client: Client, id: Box<str>) -> Self {
-        Self { head, client, id, facts: Facts::default(), cluster: None, cluster_before: None }
+    /// Boxed, as an instance wants it lent: then lending it is an exchange of two pointers.
+    pub fn new(head: RequestHead, client: Client, id: Box<str>) -> Box<Self> {
+        Box::new(Self { head, client, id, facts: Facts::default(), cluster: None, cluster_before: None })
     }
 
     pub(crate) fn commit(&mut self) {
@@ -65,13 +66,15 @@ impl Default for RequestSubject {
         let head =
             RequestHead::new(http::Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
         let client = Client { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false };
-        Self::new(head, client, "".into())
+        let id = "".into();
+        Self { head, client, id, facts: Facts::default(), cluster: None, cluster_before: None }
     }
 }
 
 impl ResponseSubject {
-    pub fn new(head: ResponseHead, facts: Facts) -> Self {
-        Self { head, facts }
+    /// Boxed, as an instance wants it lent.
+    pub fn new(head: ResponseHead, facts: Facts) -> Box<Self> {
+        Box::new(Self { head, facts })
     }
 
     pub(crate) fn commit(&mut self) {
@@ -106,8 +109,8 @@ pub(crate) struct CallState {
     pub(crate) reply: Reply,
     /// Of headers that its calls have edited.
     pub(crate) names: Names,
-    pub(crate) request: RequestSubject,
-    pub(crate) response: ResponseSubject,
+    pub(crate) request: Box<RequestSubject>,
+    pub(crate) response: Box<ResponseSubject>,
 }
 
 impl CallState {

@@ -131,7 +131,7 @@ impl Filter {
     /// # Errors
     ///
     /// A fault, after which the subject is as it was before the call.
-    pub fn on_request(&self, subject: &mut RequestSubject) -> Result<Verdict, Fault> {
+    pub fn on_request(&self, subject: &mut Box<RequestSubject>) -> Result<Verdict, Fault> {
         let mut instance = self.instance()?;
         let verdict = instance.on_request(self, subject, self.lives_on());
         match &verdict {
@@ -147,7 +147,7 @@ impl Filter {
     /// # Errors
     ///
     /// A fault, after which the subject is as it was before the call.
-    pub fn on_response(&self, subject: &mut ResponseSubject, memo: &[u8]) -> Result<(), Fault> {
+    pub fn on_response(&self, subject: &mut Box<ResponseSubject>, memo: &[u8]) -> Result<(), Fault> {
         let mut instance = self.instance()?;
         let done = instance.on_response(self, subject, memo, self.lives_on());
         match &done {
@@ -230,6 +230,7 @@ pub(crate) fn verdict_of(verdict: request_phase::Verdict) -> Result<Verdict, Fau
     match verdict {
         request_phase::Verdict::Proceed(memo) if memo.len() > MEMO_MAX => Err(too_large("memo", MEMO_MAX)),
         request_phase::Verdict::Proceed(memo) => Ok(Verdict::Proceed(memo)),
+        request_phase::Verdict::Done => Ok(Verdict::Done),
         request_phase::Verdict::Answer(given) => {
             let lines = given.headers.iter().map(|line| Edit::Add(&line.name, &line.value));
             answer(given.status, lines, &given.body).map(Verdict::Answer)

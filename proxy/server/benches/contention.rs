@@ -162,7 +162,7 @@ fn prepare(host: &Host, instances: Instances) -> Arc<Filter> {
     }
 }
 
-fn subject() -> RequestSubject {
+fn subject() -> Box<RequestSubject> {
     let head = RequestHead::new(
         Method::GET,
         "shop.example".into(),

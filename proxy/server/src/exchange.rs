@@ -23,7 +23,7 @@ pub(crate) struct Exchange {
     pub(crate) peer: Option<SocketAddr>,
     /// What filters see. The headers are here during the request chain only:
     /// before and after, Pingora's session has them.
-    pub(crate) subject: RequestSubject,
+    pub(crate) subject: Box<RequestSubject>,
     /// Our span, where we take part in traces.
     pub(crate) trace: Option<Box<Trace>>,
     /// What the client asked for, before any filter rewrote it.
@@ -81,7 +81,7 @@ impl Exchange {
             time: Timestamp::now(),
             began: Instant::now(),
             peer: None,
-            subject: RequestSubject::default(),
+            subject: Box::default(),
             trace: None,
             asked: None,
             route: None,

@@ -113,7 +113,7 @@ fn check_together(
 }
 
 fn write(filter: &Type, request: Option<&Phase>, response: Option<&Phase>) -> TokenStream {
-    let on_request = request.map(|phase| write_request(filter, phase));
+    let on_request = request.map(|phase| write_request(filter, phase, response));
     let on_response = response.map(|phase| write_response(filter, phase));
     let export_request = request.map(|_| {
         quote! {
@@ -161,8 +161,10 @@ fn write(filter: &Type, request: Option<&Phase>, response: Option<&Phase>) -> To
     }
 }
 
-fn write_request(filter: &Type, phase: &Phase) -> TokenStream {
+fn write_request(filter: &Type, phase: &Phase, response: Option<&Phase>) -> TokenStream {
     let name = &phase.name;
+    let takes_none = |response: &Phase| response.memo.as_ref().is_none_or(|memo| memo.optional);
+    let responds_without_memo = response.is_some_and(takes_none);
     let returned = match &phase.returns {
         syn::ReturnType::Default => quote!(()),
         syn::ReturnType::Type(_, written) => written.to_token_stream(),
@@ -174,6 +176,7 @@ fn write_request(filter: &Type, phase: &Phase) -> TokenStream {
     quote! {
         impl ::edgeloom_sdk::__private::OnRequest for #filter {
             type Memo = #memo;
+            const RESPONDS_WITHOUT_MEMO: bool = #responds_without_memo;
 
             fn on_request(&self, request: &mut ::edgeloom_sdk::Request) -> ::edgeloom_sdk::__private::Verdict {
                 #call

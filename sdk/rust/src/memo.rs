@@ -5,7 +5,7 @@ use crate::{Cluster, Country, HeaderName};
 ///
 /// The two calls may run in different instances, so the proxy keeps the memo in between, as bytes
 /// (at most 16 KiB). An `#[on_response]` method that takes `Memo<T>` is not called where its
-/// request left none; one that takes `Option<Memo<T>>` always is.
+/// request left none, and that response then costs nothing; one that takes `Option<Memo<T>>` always is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memo<T>(pub T);
 

@@ -15,6 +15,8 @@ pub enum Verdict {
 pub trait OnRequest {
     /// What it remembers until the response.
     type Memo: Remember;
+    /// Whether its response phase has anything to do where no memo was left. The proxy does not call it in vain.
+    const RESPONDS_WITHOUT_MEMO: bool;
     /// Calls the method.
     fn on_request(&self, request: &mut Request) -> Verdict;
 }

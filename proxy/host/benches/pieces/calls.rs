@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use edgeloom_core::head::ResponseHead;
+use edgeloom_core::verdict::Verdict;
 use edgeloom_host::{FilterPlan, Host, Instances, ResponseSubject};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -68,13 +69,17 @@ fn response(gauge: &mut Gauge, host: &Host) {
     let plan = stage::plan(&stage::guest("headers"), HEADERS);
     for (mode, instances) in [("fresh", Instances::Fresh), ("reuse", Instances::Reuse(4))] {
         let filter = stage::prepare(host, &FilterPlan { instances, ..plan.clone() });
+        // Without a memo there would be nothing to do.
+        let verdict = filter.on_request(&mut stage::subject());
+        let memo = if let Ok(Verdict::Proceed(memo)) = verdict { memo } else { Vec::new() };
+        assert!(!memo.is_empty(), "no memo for the response");
         let subject = || {
             let lines = ["server", "content-type", "etag", "date"].map(|name| name.parse().unwrap());
             let headers = HeaderMap::from_iter(lines.map(|name| (name, HeaderValue::from_static("a value"))));
             ResponseSubject::new(ResponseHead::new(StatusCode::OK, headers), stage::subject().facts)
         };
         gauge.on(&format!("call/headers on a response, {mode}"), subject, |subject| {
-            filter.on_response(subject, b"").unwrap();
+            filter.on_response(subject, &memo).unwrap();
         });
     }
 }

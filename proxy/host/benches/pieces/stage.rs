@@ -68,12 +68,12 @@ pub(crate) fn demo_geo(layout: Layout) -> Geo {
 }
 
 /// A visitor in Stockholm who has been here before.
-pub(crate) fn subject() -> RequestSubject {
+pub(crate) fn subject() -> Box<RequestSubject> {
     with_more_headers(0)
 }
 
 /// The same, with so many lines more: `x-0`, `x-1`, …
-pub(crate) fn with_more_headers(more: u32) -> RequestSubject {
+pub(crate) fn with_more_headers(more: u32) -> Box<RequestSubject> {
     let mut head = visitor::request("shop.example", "/shop/articles/swedish-wood?page=2");
     for n in 0..more {
         let name: HeaderName = format!("x-{n}").parse().unwrap();
@@ -88,7 +88,7 @@ pub(crate) fn with_more_headers(more: u32) -> RequestSubject {
 }
 
 /// One call, which must be no fault: that would be no measurement.
-pub(crate) fn call(filter: &Filter, subject: &mut RequestSubject) {
+pub(crate) fn call(filter: &Filter, subject: &mut Box<RequestSubject>) {
     let verdict = filter.on_request(subject);
     assert!(matches!(verdict, Ok(Verdict::Proceed(_))), "{verdict:?}");
 }

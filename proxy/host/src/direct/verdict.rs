@@ -39,6 +39,7 @@ fn verdict(memory: View<'_>, at: i32) -> Result<Verdict, Fault> {
             Ok(Verdict::Proceed(memo.to_vec()))
         }
         1 => answered(memory, payload).map(Verdict::Answer),
+        2 => Ok(Verdict::Done),
         _ => Err(trapped(Lie::NoSuchCase)),
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn prepare(plan: &FilterPlan) -> Result<Arc<Filter>, PrepareError> {
 }
 
 /// `GET /cart?x=1` of shop.example with two headers.
-pub(crate) fn request() -> RequestSubject {
+pub(crate) fn request() -> Box<RequestSubject> {
     let mut headers = HeaderMap::new();
     headers.insert("accept", "text/html".parse().unwrap());
     headers.insert("user-agent", "it".parse().unwrap());
@@ -81,6 +81,7 @@ pub(crate) fn fault(filter: &Filter) -> Fault {
 pub(crate) fn proceeds(filter: &Filter) -> Vec<u8> {
     match filter.on_request(&mut request()) {
         Ok(Verdict::Proceed(memo)) => memo,
+        Ok(Verdict::Done) => Vec::new(),
         other => panic!("expected the request to proceed, got {other:?}"),
     }
 }

@@ -21,6 +21,7 @@ fn told(plan: &FilterPlan) -> Vec<String> {
         ("2001:db8:9::1", "/shop/cart?q=%20", "ab=checkout:blue"),
         ("89.160.20.112", "/p/7", "a=b; c=\"d\""),
         ("127.0.0.1", "/api/v1/x?y", "x=y"),
+        ("192.0.2.1", "/", "ab=checkout.blue"),
     ] {
         let mut subject = request();
         subject.client.address = client.parse().unwrap();

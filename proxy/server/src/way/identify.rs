@@ -5,7 +5,6 @@
 
 use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
-use edgeloom_host::RequestSubject;
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
@@ -61,8 +60,9 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     exchange.trace = trace;
     let host = host_of(&headers);
     exchange.asked = Some(target.clone());
-    let head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
-    exchange.subject = RequestSubject::new(head, client, id);
+    let subject = &mut *exchange.subject;
+    subject.head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
+    (subject.client, subject.id) = (client, id);
     Ok(parts)
 }
 

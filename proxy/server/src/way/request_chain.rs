@@ -44,6 +44,8 @@ pub(super) fn run(exchange: &mut Exchange) -> Result<Flow, Failure> {
                 remember(Outcome::Proceeded);
                 ran.push(Ran { filter: link.filter, memo });
             }
+            // Its response phase is not due.
+            Ok(Verdict::Done) => remember(Outcome::Proceeded),
             Ok(Verdict::Answer(answer)) => {
                 remember(Outcome::Answered);
                 loaded.metrics.answers.add();

@@ -110,6 +110,9 @@ impl<F: OnRequest> Slot<F> {
     pub fn on_request(&self, request: &http::Request) -> Result<request_phase::Verdict, String> {
         let mut request = crate::Request { wire: Request::lent(request), refused: Refused::default() };
         match crate::verdict::verdict(self.filter()?, &mut request)? {
+            Verdict::Proceed(memo) if memo.is_empty() && !F::RESPONDS_WITHOUT_MEMO => {
+                Ok(request_phase::Verdict::Done)
+            }
             Verdict::Proceed(memo) => Ok(request_phase::Verdict::Proceed(memo)),
             Verdict::Answer(answer) => Ok(request_phase::Verdict::Answer(lower(answer))),
         }

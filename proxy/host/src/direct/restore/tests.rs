@@ -182,7 +182,7 @@ fn pass(filter: &Filter, (client, path, lines, odd_memo): &Exchange) -> String {
     // A memo that the filter never gave, too.
     let memos = match &verdict {
         Ok(Verdict::Proceed(memo)) => vec![memo.as_slice(), odd_memo],
-        Ok(Verdict::Answer(_)) | Err(_) => vec![odd_memo.as_slice()],
+        Ok(Verdict::Answer(_) | Verdict::Done) | Err(_) => vec![odd_memo.as_slice()],
     };
     for memo in memos {
         let head = ResponseHead::new(StatusCode::OK, headers.clone());
