@@ -49,7 +49,9 @@ impl Budget {
 pub(crate) fn alarm(mut store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
     // Linux has had this clock for as long as it has had threads.
     let now = ThreadTime::try_now().map_err(wasmtime::Error::from)?.as_duration();
-    store.data_mut().budget.alarm(now)
+    let state = store.data_mut();
+    state.terms.ticker.wind();
+    state.budget.alarm(now)
 }
 
 #[cfg(test)]

@@ -220,7 +220,9 @@ impl Instance {
 
 /// Starts the clock of a call.
 fn begin(store: &mut Store<CallState>) {
-    let ticks = store.data_mut().budget.begin();
+    let state = store.data_mut();
+    state.terms.ticker.wind();
+    let ticks = state.budget.begin();
     store.set_epoch_deadline(ticks);
 }
 

@@ -19,7 +19,7 @@ use crate::cache::Cache;
 use crate::call::{Limits, cut};
 use crate::compile::{Code, CompileError, Component, compile, instrumented};
 use crate::direct::{Direct, Frozen, Outcome};
-use crate::ticker::ticks;
+use crate::ticker::{Ticker, ticks};
 use crate::verify::Module;
 
 /// A component configured once, its memory frozen: one module and one settings text.
@@ -61,6 +61,9 @@ pub enum ConfigureError {
 pub(crate) struct Workshop {
     pub(crate) serving: Engine,
     pub(crate) configuring: Engine,
+    /// The clocks of the two.
+    pub(crate) serving_ticker: Arc<Ticker>,
+    pub(crate) configuring_ticker: Arc<Ticker>,
     pub(crate) cache: Cache,
 }
 
@@ -82,7 +85,7 @@ impl Workshop {
     }
 
     fn freeze(&self, direct: &Direct, settings: &str, memory: Bytes) -> Result<Frozen, ConfigureError> {
-        let mut store = begin(&self.serving, memory);
+        let mut store = begin(&self.serving, &self.serving_ticker, memory);
         match direct.configure(&mut store, settings) {
             Ok(Outcome::Accepted(frozen)) => Ok(frozen),
             Ok(Outcome::Refused(reason)) => Err(ConfigureError::Refused(cut(&reason, GUEST_TEXT_MAX))),
@@ -116,7 +119,7 @@ impl Workshop {
         settings: &str,
         memory: Bytes,
     ) -> Result<Vec<u8>, ConfigureError> {
-        let mut store = begin(&self.configuring, memory);
+        let mut store = begin(&self.configuring, &self.configuring_ticker, memory);
         let instance = start(&mut store, instrumented).map_err(|error| blame(&error, &store, memory))?;
         let refused = call(&mut store, &instance, settings).map_err(|error| blame(&error, &store, memory))?;
         refused.map_err(|reason| ConfigureError::Refused(cut(&reason, GUEST_TEXT_MAX)))?;
@@ -132,7 +135,8 @@ impl Workshop {
 }
 
 /// A store to configure in; the clock is running.
-fn begin(engine: &Engine, memory: Bytes) -> Store<Limits> {
+fn begin(engine: &Engine, ticker: &Ticker, memory: Bytes) -> Store<Limits> {
+    ticker.wind();
     let mut store = Store::new(engine, Limits::new(memory));
     store.limiter(|limits| limits);
     store.set_epoch_deadline(ticks(CONFIGURE_DEADLINE));

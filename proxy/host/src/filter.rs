@@ -34,8 +34,6 @@ pub struct Filter {
     /// Instances that live for more than a call.
     pub(crate) warm: Pool,
     pub(crate) made: AtomicU64,
-    /// Deadlines are kept for as long as there is a filter to call.
-    pub(crate) _ticker: Arc<Ticker>,
 }
 
 /// What an instance has to keep to while it is this filter's.
@@ -45,6 +43,8 @@ pub(crate) struct Terms {
     pub(crate) grants: Grants,
     pub(crate) deadline: Duration,
     pub(crate) memory: Bytes,
+    /// Deadlines are kept for as long as there is a filter to call.
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 impl Terms {

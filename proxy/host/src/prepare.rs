@@ -30,9 +30,6 @@ pub struct Host {
     workshop: Workshop,
     slots: Arc<Slots>,
     stages: Mutex<Stages>,
-    ticker: Arc<Ticker>,
-    /// Of the engine that configures.
-    _ticker: Arc<Ticker>,
 }
 
 /// What a host is made with.
@@ -116,15 +113,18 @@ impl Host {
     pub fn new(options: &HostOptions) -> Result<Self, EngineError> {
         let serving = engine::serving(options.instances_max)?;
         let configuring = engine::configuring()?;
-        let ticker = Ticker::start(&serving).map_err(EngineError::Ticker)?;
-        let other = Ticker::start(&configuring).map_err(EngineError::Ticker)?;
+        let ticker = |engine| Ticker::start(engine).map_err(EngineError::Ticker);
         let slots = Slots::new(options.instances_max / 2);
         Ok(Self {
-            workshop: Workshop { serving, configuring, cache: Cache::open(options.cache.clone()) },
+            workshop: Workshop {
+                serving_ticker: ticker(&serving)?,
+                configuring_ticker: ticker(&configuring)?,
+                serving,
+                configuring,
+                cache: Cache::open(options.cache.clone()),
+            },
             slots: Arc::new(slots),
             stages: Mutex::default(),
-            ticker,
-            _ticker: other,
         })
     }
 
@@ -202,6 +202,7 @@ impl Host {
                 grants: plan.grants.clone(),
                 deadline: plan.deadline,
                 memory: plan.memory,
+                ticker: Arc::clone(&self.workshop.serving_ticker),
             }),
             engine: self.workshop.serving.clone(),
             linked,
@@ -209,7 +210,6 @@ impl Host {
             instances: plan.instances,
             warm: Pool::new(warm, &self.slots),
             made: AtomicU64::new(0),
-            _ticker: Arc::clone(&self.ticker),
         });
         try_out(&filter)?;
         self.stages().filters.insert(Arc::clone(&plan.name), Arc::downgrade(&filter));
