@@ -8,7 +8,6 @@ use edgeloom_core::forward::Trace;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
 use edgeloom_host::RequestSubject;
 use http::uri::PathAndQuery;
-use jiff::Timestamp;
 
 use crate::generation::{Cluster, Lease, Route};
 use crate::rescue::Failure;
@@ -18,7 +17,6 @@ use crate::way::Tunnel;
 pub(crate) struct Exchange {
     /// Taken when the exchange began, and the only one it ever sees.
     pub(crate) generation: Lease,
-    pub(crate) time: Timestamp,
     pub(crate) began: Instant,
     pub(crate) peer: Option<SocketAddr>,
     /// What filters see. The headers are here during the request chain only:
@@ -78,7 +76,6 @@ impl Exchange {
     pub(crate) fn begin(generation: Lease) -> Self {
         Self {
             generation,
-            time: Timestamp::now(),
             began: Instant::now(),
             peer: None,
             subject: Box::default(),

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use memchr::memmem;
 use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
@@ -64,7 +65,7 @@ enum Heads {
 impl Heads {
     /// So many bytes more are read, before or after the head was complete.
     fn add(self, bytes: &[u8]) -> Self {
-        let end = bytes.windows(HEAD_END.len()).position(|window| window == HEAD_END);
+        let end = memmem::find(bytes, HEAD_END);
         match (self, end) {
             (Self::Nothing, Some(at)) if at + HEAD_END.len() == bytes.len() => Self::One,
             _ => Self::More,

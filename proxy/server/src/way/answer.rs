@@ -1,5 +1,7 @@
 //! An answer of our own: made by a filter, or because something failed.
 
+use std::time::Instant;
+
 use edgeloom_core::head::ResponseHead;
 use edgeloom_core::verdict::Answer;
 use http::header::{CONTENT_LENGTH, HeaderValue};
@@ -22,7 +24,7 @@ pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, answer:
     let Answer { status, headers, body } = answer;
     let mut head = ResponseHead::new(status, headers);
     if response_chain::is_due(exchange)
-        && let Err(failure) = response_chain::run(&mut head, exchange)
+        && let Err(failure) = response_chain::run(&mut head, exchange, Instant::now())
     {
         let instead = instead(exchange, failure);
         return write(session, exchange, ResponseHead::new(instead.status, instead.headers), instead.body)

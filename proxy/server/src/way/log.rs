@@ -121,11 +121,13 @@ impl<'a> Record<'a> {
             let cluster = exchange.generation.cluster(cluster)?;
             Some((&*cluster.name, &cluster.endpoints.endpoints().get(position)?.address))
         });
+        // The clock of the day is read only where somebody wants a line.
+        let ended = Timestamp::now();
         let user_agent = sent.headers.get(http::header::USER_AGENT);
         let passed = exchange.tunnel.as_ref().map(|tunnel| tunnel.passed);
         let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
         Self {
-            time: Time(exchange.time),
+            time: Time(ended.saturating_sub(duration).unwrap_or(ended)),
             id: exchange.asked.is_some().then_some(&exchange.subject.id),
             trace: exchange.trace.as_ref().map(|trace| trace.id().to_string()),
             span: exchange.trace.as_ref().map(|trace| trace.span().to_string()),

@@ -19,6 +19,9 @@ pub(super) fn run(exchange: &mut Exchange) -> Result<Flow, Failure> {
     let Some(route) = route.and_then(|route| generation.route(route)) else {
         return Err(Failure::NoRoute);
     };
+    if route.chain.is_empty() {
+        return Ok(Flow::Onward);
+    }
     calls.reserve(2 * route.chain.len());
     ran.reserve(route.chain.len());
     let mut clock = Instant::now();

@@ -23,14 +23,15 @@ pub(super) fn pass(header: &mut ResponseHeader, exchange: &mut Exchange) -> Resu
     if header.status.is_informational() && header.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
-    exchange.heard_upstream = Some(Instant::now());
+    let now = Instant::now();
+    exchange.heard_upstream = Some(now);
     if !is_due(exchange) {
         return Ok(());
     }
     let empty = ResponseHeader::from(http::Response::new(()).into_parts().0);
     let mut parts = Parts::from(std::mem::replace(header, empty));
     let mut head = ResponseHead::new(parts.status, std::mem::take(&mut parts.headers));
-    let ran = run(&mut head, exchange);
+    let ran = run(&mut head, exchange, now);
     parts.status = head.status;
     parts.headers = head.headers.into_map();
     *header = ResponseHeader::from(parts);
@@ -48,16 +49,19 @@ pub(super) fn is_due(exchange: &Exchange) -> bool {
     !exchange.response_chain_ran && exchange.ran.iter().any(responds)
 }
 
-/// Runs the response phases of the filters that saw the request, last first.
+/// Runs the response phases of the filters that saw the request, last first; it is now.
 ///
 /// # Errors
 ///
 /// A fault of a filter whose operator wants exchanges to fail with it.
-pub(super) fn run(head: &mut ResponseHead, exchange: &mut Exchange) -> Result<(), Failure> {
+pub(super) fn run(
+    head: &mut ResponseHead,
+    exchange: &mut Exchange,
+    mut clock: Instant,
+) -> Result<(), Failure> {
     exchange.response_chain_ran = true;
     let Exchange { generation, subject, ran, calls, .. } = exchange;
     let mut response = ResponseSubject::new(std::mem::take(head), std::mem::take(&mut subject.facts));
-    let mut clock = Instant::now();
     let mut settled = Ok(());
     for due in ran.iter().rev() {
         let Some(loaded) = generation.filter(due.filter).filter(|loaded| loaded.phases.response) else {
