@@ -36,7 +36,9 @@ pub use cluster::tls::{ClientCertificate, UpstreamTls};
 pub use cluster::{Cluster, ProxyHeader, Spoken, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
-pub use listener::Listener;
+pub use listener::{
+    CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, Tls, TlsVersion, UnknownName,
+};
 pub use module::Module;
 pub use report::Report;
 pub use route::{Link, Route, Upgrades};

@@ -1,7 +1,10 @@
 //! Where requests come in.
 
+mod tls; // and what is shown there
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::str::FromStr;
 
 use edgeloom_core::client::ForwardingHeader;
@@ -13,6 +16,8 @@ use crate::tree::At;
 use crate::written::{List, meant, texts, words};
 
 pub(crate) mod forwarding;
+pub use tls::{CertificateFiles, ClientCertificates, Clients, Misdirected, Tls, TlsVersion, UnknownName};
+pub(crate) use tls::{RawCertificate, RawClients, RawTls};
 
 /// An address that the edge accepts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// Whether HTTP/2 by prior knowledge is spoken.
     pub h2c: bool,
+    /// In the clear if there is none.
+    pub tls: Option<Tls>,
     /// The networks of proxies whose forwarding header is believed.
     pub trust: Vec<IpNet>,
     pub forwarded: ForwardingHeader,
@@ -28,10 +35,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn resolve(raw: &raw::Listener) -> Option<Self> {
+    pub(crate) fn resolve(raw: &raw::Listener, folder: &Path) -> Option<Self> {
         Some(Self {
             bind: raw.bind.as_ref()?.value,
             h2c: raw.h2c.as_ref()?.value,
+            tls: match &raw.tls.as_ref()?.value {
+                None => None,
+                Some(raw) => Some(Tls::resolve(raw, folder)?),
+            },
             trust: raw.trust.as_ref()?.value.0.iter().map(|network| network.value.0).collect(),
             forwarded: raw.forwarded.as_ref()?.value,
             forwarding: raw.forwarding.as_ref()?.value.resolve()?,
@@ -43,6 +54,7 @@ impl Listener {
         raw::Listener {
             bind: meant(self.bind),
             h2c: meant(self.h2c),
+            tls: meant(self.tls.as_ref().map(Tls::write)),
             trust: meant(List(self.trust.iter().map(network).collect())),
             forwarded: meant(self.forwarded),
             forwarding: meant(self.forwarding.into()),

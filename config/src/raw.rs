@@ -21,6 +21,7 @@ use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
 use crate::listener::Network;
 use crate::listener::forwarding::Says;
+use crate::listener::{Network, RawTls};
 use crate::module::{FilePath, FileSource};
 use crate::names::Name;
 use crate::problem::Problems;
@@ -62,8 +63,10 @@ section! {
     Listener = "a listener" {
         /// The address and port to accept on. Port 0 takes any that is free.
         bind: SocketAddr,
-        /// Whether HTTP/2 by prior knowledge is spoken too, as gRPC clients and load balancers do on cleartext.
+        /// Whether HTTP/2 by prior knowledge is spoken too, as gRPC clients and load balancers do on cleartext. Without meaning on TLS, where HTTP/2 is agreed on in the handshake.
         h2c: bool = true,
+        /// TLS, and its certificates. Without it the listener speaks in the clear.
+        tls: Option<RawTls> = None,
         /// The networks, or single addresses, of the proxies before this edge. Only their forwarding header is believed; by default nobody's is, and the client is whoever connects.
         trust: List<Network> = List(Vec::new()),
         /// The header in which those proxies report the client: `x-forwarded-for`, or `forwarded` (RFC 7239). It is walked from the right, over trusted networks only.

@@ -37,7 +37,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
     let clusters = each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, problems));
     let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, problems));
     Some(Config {
-        listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value))?,
+        listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder))?,
         admin: match raw.admin?.value {
             OneOf::Short(_off) => None,
             OneOf::Full(admin) => Some(admin.bind?.value),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::tls::ClusterTls;
 use crate::listener::forwarding::Says;
+use crate::listener::{RawCertificate, RawClients, RawTls};
 use crate::raw;
 use crate::written::{FieldDoc, Section, Written, inline};
 
@@ -24,6 +25,9 @@ pub(crate) fn reference() -> String {
         section::<raw::File>("The file"),
         section::<raw::Listener>("`listeners[]`"),
         section::<Says>("`listeners[].forwarding`"),
+        section::<RawTls>("`listeners[].tls`"),
+        section::<RawCertificate>("`listeners[].tls.certificates[]`"),
+        section::<RawClients>("`listeners[].tls.clients`"),
         section::<raw::Admin>("`admin`"),
         section::<raw::Geo>("`geo`"),
         section::<raw::Module>("`modules.<name>`"),

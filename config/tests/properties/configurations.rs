@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgeloom_config::{
-    AccessLog, Cache, ClientCertificate, Cluster, Config, Filter, GeoSource, Grants, Instances, Link,
-    Listener, Module, Place, ProxyHeader, Route, Spoken, Timeouts, Upgrades, UpstreamTls, Workers,
+    AccessLog, Cache, CertificateFiles, ClientCertificate, ClientCertificates, Clients, Cluster, Config,
+    Filter, GeoSource, Grants, Instances, Link, Listener, Misdirected, Module, Place, ProxyHeader, Route,
+    Spoken, Timeouts, Tls, TlsVersion, UnknownName, Upgrades, UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
@@ -104,8 +105,15 @@ fn listener() -> impl Strategy<Value = Listener> {
     let network = network
         .prop_filter("IPv4 in IPv6 clothes", |network| network.addr() == network.addr().to_canonical());
     let forwarded = select(vec![ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded]);
-    (address(), any::<bool>(), vec(network, 0..3), forwarded, forwarding()).prop_map(
-        |(bind, h2c, trust, forwarded, forwarding)| Listener { bind, h2c, trust, forwarded, forwarding },
+    (address(), any::<bool>(), option::of(tls()), vec(network, 0..3), forwarded, forwarding()).prop_map(
+        |(bind, h2c, tls, trust, forwarded, forwarding)| Listener {
+            bind,
+            h2c,
+            tls,
+            trust,
+            forwarded,
+            forwarding,
+        },
     )
 }
 
@@ -126,6 +134,32 @@ fn forwarding() -> impl Strategy<Value = Forwarding> {
             traceparent,
         },
     )
+}
+
+fn tls() -> impl Strategy<Value = Tls> {
+    let certificate = (path(), path(), option::of(path())).prop_map(|(chain, key, ocsp)| CertificateFiles {
+        chain,
+        key,
+        ocsp,
+    });
+    let certificates = select(vec![ClientCertificates::Required, ClientCertificates::Optional]);
+    let clients = (path(), certificates).prop_map(|(ca, certificates)| Clients { ca, certificates });
+    (
+        vec(certificate, 1..4),
+        select(vec![TlsVersion::Tls12, TlsVersion::Tls13]),
+        any::<bool>(),
+        option::of(clients),
+        select(vec![UnknownName::Default, UnknownName::Refuse]),
+        select(vec![Misdirected::Serve, Misdirected::Refuse]),
+    )
+        .prop_map(|(certificates, min_version, http2, clients, unknown_name, misdirected)| Tls {
+            certificates,
+            min_version,
+            http2,
+            clients,
+            unknown_name,
+            misdirected,
+        })
 }
 
 fn geo() -> impl Strategy<Value = GeoSource> {
