@@ -1,6 +1,7 @@
 //! Where requests come in.
 
-mod tls; // and what is shown there
+pub(crate) mod forwarding; // what is said of who asks
+mod tls; // what is shown to them
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +16,6 @@ use crate::raw;
 use crate::tree::At;
 use crate::written::{List, meant, texts, words};
 
-pub(crate) mod forwarding;
 pub use tls::{CertificateFiles, ClientCertificates, Clients, Misdirected, Tls, TlsVersion, UnknownName};
 pub(crate) use tls::{RawCertificate, RawClients, RawTls};
 

@@ -19,7 +19,6 @@ use crate::cluster::{ProxyWord, Spoken};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
-use crate::listener::Network;
 use crate::listener::forwarding::Says;
 use crate::listener::{Network, RawTls};
 use crate::module::{FilePath, FileSource};

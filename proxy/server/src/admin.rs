@@ -22,7 +22,8 @@ use crate::generation::{Generations, Trigger};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, HEAD_TIMEOUT};
 use crate::lines::Lines;
 use crate::listen::Connections;
-use crate::metrics::{Metrics, Scrape};
+use crate::listen::tls::Certificate;
+use crate::metrics::{CertificateLeft, Metrics, Scrape};
 
 /// What the operator can ask about, and for.
 pub(crate) struct Admin {
@@ -140,9 +141,18 @@ impl Admin {
 
     fn scrape(&self) -> String {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let running = self.generations.current();
+        let now = jiff::Timestamp::now();
+        let left = |certificate: &Arc<Certificate>| CertificateLeft {
+            chain: certificate.chain.display().to_string(),
+            name: certificate.names.first().map(ToString::to_string).unwrap_or_default(),
+            algorithm: certificate.algorithm.name(),
+            days: certificate.days_left(now),
+        };
         let scrape = Scrape {
             metrics: Arc::clone(&self.metrics),
-            generation: self.generations.current().number,
+            generation: running.number,
+            certificates: running.certificates().map(left).collect(),
             draining: count(self.generations.draining().len()),
             exchanges_open: count(self.generations.open()),
             connections_open: count(self.connections.count()),

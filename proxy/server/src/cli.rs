@@ -46,7 +46,8 @@ accepting, wait for open exchanges for as long as `drain` says, and end; a secon
     /// Say all that is wrong with a configuration
     #[command(after_help = "\
 Does everything that a start does, but for listening: reads the configuration, verifies, compiles and configures
-every module, and opens the geo databases. Exits with 1, and a report, where any of it fails.")]
+every module, and opens the geo databases and the certificates. Exits with 1, and a report, where any of it fails.
+Says which certificates there are, and warns of those that end within 30 days.")]
     Check {
         /// Print the configuration with every default filled in
         #[arg(long)]
@@ -106,7 +107,12 @@ fn check(path: &Path, explain: bool) -> anyhow::Result<()> {
         count(config.routes.len(), "route"),
         count(config.clusters.len(), "cluster"),
         count(config.filters.len(), "filter"),
-    ))
+    ))?;
+    let now = jiff::Timestamp::now();
+    for certificate in draft.tls().flat_map(|tls| tls.certificates()) {
+        say(&certificate.summary(now))?;
+    }
+    Ok(())
 }
 
 fn inspect(path: &Path) -> anyhow::Result<()> {

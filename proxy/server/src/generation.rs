@@ -27,6 +27,7 @@ pub(crate) use drain::{Obituary, bury, ended};
 pub(crate) use keep::{Keeper, Trigger, listeners};
 pub(crate) use watch::{Seen, watch as watch_files};
 
+use crate::listen::tls::{Certificate, Tls};
 use crate::metrics::{Apart, ClusterMetrics, FilterMetrics, RouteMetrics, shares, worker};
 use crate::upstreams::credentials::Credentials;
 use crate::upstreams::peer::Reach;
@@ -46,6 +47,8 @@ pub(crate) struct Generation {
     trust: Box<[Trust]>,
     nobody: Trust,
     forwarding: Box<[Forwarding]>,
+    /// By the position of the listener; those that speak in the clear have none.
+    tls: Box<[Option<Arc<Tls>>]>,
     geo: Option<build::OpenGeo>,
     /// Of the clusters, by position, where they have TLS.
     credentials: Box<[Option<Credentials>]>,
@@ -111,6 +114,20 @@ impl Generation {
 
     pub(crate) fn clusters(&self) -> usize {
         self.clusters.len()
+    }
+
+    pub(crate) fn tls(&self, listener: usize) -> Option<&Arc<Tls>> {
+        self.tls.get(listener)?.as_ref()
+    }
+
+    /// Whether some listener speaks TLS in just this way.
+    fn has_tls(&self, tls: &Arc<Tls>) -> bool {
+        self.tls.iter().flatten().any(|own| Arc::ptr_eq(own, tls))
+    }
+
+    /// Every certificate that is shown.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        self.tls.iter().flatten().flat_map(|tls| tls.certificates())
     }
 
     pub(crate) fn trust(&self, listener: usize) -> &Trust {

@@ -37,6 +37,17 @@ pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 /// and not to fill the log.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client may take from connecting to the end of its TLS handshake: two or three round trips,
+/// and a key to be signed with on a slow phone.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most TLS sessions that are kept for each listener, for TLS 1.2 clients that take no tickets: old
+/// libraries, of which a busy edge sees hundreds. Each is some 200 bytes, and a client's certificate.
+pub(crate) const SESSIONS_MAX: usize = 4096;
+
+/// How many days before its end a certificate is warned about. Those of ninety days are renewed with thirty left.
+pub(crate) const CERTIFICATE_DAYS_LEFT: i64 = 30;
+
 /// What is read at once where a head begins, one buffer for each worker. What follows is read into Pingora's own buffers.
 pub(crate) const READ_BUFFER: usize = 16 * 1024;
 

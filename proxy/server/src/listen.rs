@@ -3,6 +3,7 @@
 mod connection; // one of them, with a deadline for every head
 mod refusal; // what is answered before there is an exchange
 mod relay; // what passes through a tunnel
+pub(crate) mod tls; // what nobody else can read
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _, HttpServerOptions, ServerApp as _};
 use pingora_core::connectors::{ConnectorOptions, TransportConnector};
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::{GetSocketDigest as _, SocketDigest, l4};
+use pingora_core::protocols::{ALPN, GetSocketDigest as _, SocketDigest, Ssl as _, Stream, l4};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
@@ -22,6 +23,7 @@ use tokio::net::TcpStream;
 
 pub(crate) use connection::Connection;
 pub(crate) use relay::{Ending, Passed, Relay};
+use tls::Tls;
 
 use crate::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, KEEPALIVE, TRIES_MAX, UPSTREAM_IDLE_MAX};
 use crate::way::{Edge, Way};
@@ -166,8 +168,24 @@ impl Door {
         }
         let edge = Arc::clone(&self.edge);
         let refused = move |status| edge.refused(Some(peer), status);
-        let mut connection = Box::new(Connection::new(Box::new(layer4(stream, peer)), refused));
-        if self.h2c {
+        let stream = layer4(stream, peer);
+        let stream: Stream = match self.edge.tls() {
+            None => Box::new(stream),
+            // In a box: else every connection would keep room for a handshake while it lasts.
+            Some(tls) => match Box::pin(self.shake_hands(&tls, stream, peer, stop)).await {
+                Some(secured) => secured,
+                None => return,
+            },
+        };
+        let mut connection = Box::new(Connection::new(stream, refused));
+        if connection.is_secure() {
+            if connection.selected_alpn_proto() == Some(ALPN::H2) {
+                // HTTP/2 frames heads of many streams: its own limits take over.
+                connection.head_is_complete();
+                self.proxy.process_new(connection, stop).await;
+                return;
+            }
+        } else if self.h2c {
             let mut stopping = stop.clone();
             let looked = tokio::select! {
                 looked = connection.look_for_preface(KEEPALIVE) => looked.is_ok(),
@@ -182,6 +200,34 @@ impl Door {
             }
         }
         self.http1(connection, stop).await;
+    }
+
+    /// What is beneath a TLS connection, if it comes to one.
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        stream: l4::stream::Stream,
+        peer: SocketAddr,
+        stop: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let mut stopping = stop.clone();
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream) => shaken,
+            _ = stopping.wait_for(|stop| *stop) => return None,
+        };
+        let counters = &self.edge.metrics.handshakes;
+        match shaken {
+            Ok(secured) => {
+                counters.made(secured.secure());
+                Some(Box::new(secured))
+            }
+            Err(failure) => {
+                counters.failed(failure);
+                // Whoever connects can cause these: the counters are for operators, this is for a search.
+                tracing::debug!(%peer, reason = failure.name(), "a TLS handshake came to nothing");
+                None
+            }
+        }
     }
 
     /// Exchange after exchange, as Pingora would have it, but for the time between them: that is spent

@@ -6,6 +6,7 @@
 
 mod shares; // who counts
 mod histogram; // how often something took how long
+mod handshakes; // how TLS begins
 mod scrape; // as Prometheus reads it
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use edgeloom_core::fault::FaultKind;
 use http::StatusCode;
 
+pub(crate) use handshakes::{CertificateLeft, Handshakes};
 pub(crate) use histogram::Histogram;
 pub(crate) use scrape::Scrape;
 pub(crate) use shares::{Apart, Shares, shares, worker};
@@ -27,6 +29,7 @@ pub(crate) struct Metrics {
     clusters: Named<ClusterMetrics>,
     /// Exchanges that no route was found for, or that were refused before.
     pub(crate) unrouted: Arc<RouteMetrics>,
+    pub(crate) handshakes: Handshakes,
     pub(crate) swaps: Counter,
     pub(crate) swaps_refused: Counter,
     pub(crate) tunnels: Open,
@@ -109,6 +112,7 @@ impl Metrics {
             filters: Named::default(),
             clusters: Named::default(),
             unrouted: Arc::new(RouteMetrics::new("")),
+            handshakes: Handshakes::default(),
             swaps: Counter::default(),
             swaps_refused: Counter::default(),
             tunnels: Open::default(),

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     TargetTooLong,
     #[error("the request head is too large")]
     HeadTooLarge,
+    #[error("the host is not one that the connection's certificate is for")]
+    Misdirected,
     #[error("no route")]
     NoRoute,
     #[error("a filter failed: {}", .0.name())]
@@ -54,6 +56,9 @@ pub(crate) fn answer_for(failure: Failure) -> Answer {
         Failure::TargetTooLong => (StatusCode::URI_TOO_LONG, "The path and query are too long.\n"),
         Failure::HeadTooLarge => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large.\n")
+        }
+        Failure::Misdirected => {
+            (StatusCode::MISDIRECTED_REQUEST, "This host is not served on this connection.\n")
         }
         Failure::NoRoute => (StatusCode::NOT_FOUND, "There is nothing here.\n"),
         Failure::Filter(FaultKind::Overran) => {
@@ -147,6 +152,7 @@ mod tests {
             Failure::Malformed,
             Failure::TargetTooLong,
             Failure::HeadTooLarge,
+            Failure::Misdirected,
             Failure::NoRoute,
             Failure::NoEndpoint,
             Failure::Unreachable,

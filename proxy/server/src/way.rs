@@ -28,6 +28,7 @@ use crate::exchange::Exchange;
 use crate::generation::Generations;
 use crate::lines::Lines;
 use crate::listen::Connection;
+use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
 
@@ -145,6 +146,11 @@ impl ProxyHttp for Way {
 }
 
 impl Edge {
+    /// How the listener speaks TLS now, if it does.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        self.generations.current().tls(self.listener).map(Arc::clone)
+    }
+
     /// A head that did not become an exchange was answered with this status.
     pub(crate) fn refused(&self, peer: Option<SocketAddr>, status: u16) {
         log::refused(self, peer, status);

@@ -1,5 +1,7 @@
 //! From a configuration to a generation. Blocks: compiles, reads databases.
 
+mod listeners; // how they speak TLS
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
@@ -19,8 +21,10 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::listeners::{TlsRefused, open_tls, place};
 use super::watch::{Seen, Stamp};
 use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
+use crate::listen::tls::Tls;
 use crate::metrics::{Apart, Metrics};
 use crate::upstreams::credentials::{Credentials, CredentialsError};
 use crate::upstreams::peer::{At, Reach};
@@ -64,6 +68,8 @@ pub(crate) struct Draft {
     credentials: Vec<Option<Credentials>>,
     /// What is accepted, and should be looked at.
     pub(crate) warnings: Vec<String>,
+    /// By the position of the listener.
+    tls: Vec<Option<Arc<Tls>>>,
     /// How many filters were compiled or configured for it.
     pub(crate) made: usize,
 }
@@ -82,6 +88,7 @@ pub(crate) enum Refused {
     Geo(GeoError),
     /// The name of the cluster, and what is wrong with its `tls`.
     Credentials(String, CredentialsError),
+    Tls(Vec<TlsRefused>),
     Filters(Vec<FilterRefused>),
 }
 
@@ -115,6 +122,7 @@ impl Builder {
         let credentials = credentials(&config)?;
         let geo =
             config.geo.as_ref().map(|source| open(source, running)).transpose().map_err(Refused::Geo)?;
+        let tls = open_tls(&config, running).map_err(Refused::Tls)?;
         // Each file is read once: all filters of a generation that name it have the same.
         let used: HashSet<usize> = config.filters.iter().map(|filter| filter.module).collect();
         let modules: Vec<_> = config.modules.iter().enumerate().collect();
@@ -145,8 +153,10 @@ impl Builder {
             return Err(Refused::Filters(refused));
         }
         let digest = Digest(Sha256::digest(edgeloom_config::explain(&config)).into());
-        let warnings = warnings(&config);
-        Ok(Draft { config, digest, filters, geo, credentials, warnings, made })
+        let mut warnings = warnings(&config);
+        let now = Timestamp::now();
+        warnings.extend(tls.iter().flatten().flat_map(|tls| tls.concerns(now)));
+        Ok(Draft { config, digest, filters, geo, credentials, tls, warnings, made })
     }
 
     fn load(
@@ -204,22 +214,27 @@ impl Builder {
         listeners: &[SocketAddr],
         running: Option<&Generation>,
     ) -> Generation {
-        let Draft { config, digest, filters, geo, credentials, made: _, warnings: _ } = draft;
-        let wanted = |(position, bind): (usize, &SocketAddr)| {
-            // Several may ask for any free port, so the position counts first.
-            let same = |listener: &&edgeloom_config::Listener| listener.bind == *bind;
-            let there = config.listeners.get(position).filter(same);
-            (position, there.or_else(|| config.listeners.iter().find(same)))
-        };
-        let wanted: Vec<_> = listeners.iter().enumerate().map(wanted).collect();
+        let Draft { config, digest, filters, geo, credentials, tls, made: _, warnings: _ } = draft;
+        let wanted: Vec<_> = listeners
+            .iter()
+            .enumerate()
+            .map(|(position, bind)| (position, place(&config, position, bind)))
+            .collect();
+        let written = |place: Option<usize>| place.and_then(|place| config.listeners.get(place));
         // A listener that was taken out of the file goes on as it was until the restart.
-        let trust = |(position, wanted): &(usize, Option<&edgeloom_config::Listener>)| {
+        let trust = |(position, place): &(usize, Option<usize>)| {
             let unchanged = || running.map(|running| running.trust(*position).clone()).unwrap_or_default();
-            wanted.map_or_else(unchanged, |listener| Trust::new(listener.trust.clone(), listener.forwarded))
+            let trust =
+                |listener: &edgeloom_config::Listener| Trust::new(listener.trust.clone(), listener.forwarded);
+            written(*place).map_or_else(unchanged, trust)
         };
-        let forwarding = |(position, wanted): &(usize, Option<&edgeloom_config::Listener>)| {
+        let forwarding = |(position, place): &(usize, Option<usize>)| {
             let unchanged = || running.map(|running| *running.forwarding(*position)).unwrap_or_default();
-            wanted.map_or_else(unchanged, |listener| listener.forwarding)
+            written(*place).map_or_else(unchanged, |listener| listener.forwarding)
+        };
+        let tls = |(position, place): &(usize, Option<usize>)| match place {
+            Some(place) => tls.get(*place).cloned().flatten(),
+            None => running.and_then(|running| running.tls(*position).cloned()),
         };
         let table = RouteTable::new(config.routes.iter().map(|route| route.when.clone()).collect());
         let clusters = config.clusters.into_iter().zip(&credentials);
@@ -233,6 +248,7 @@ impl Builder {
             trust: wanted.iter().map(trust).collect(),
             nobody: Trust::default(),
             forwarding: wanted.iter().map(forwarding).collect(),
+            tls: wanted.iter().map(tls).collect(),
             routes: config.routes.into_iter().map(|route| self.route(route)).collect(),
             clusters,
             credentials: credentials.into(),
@@ -292,7 +308,9 @@ impl Draft {
         let digests = |of_it: &Option<Credentials>| of_it.as_ref().map(|of_it| *of_it.digest());
         let same_credentials =
             self.credentials.iter().map(digests).eq(running.credentials.iter().map(digests));
+        let same_tls = self.tls.iter().flatten().all(|tls| running.has_tls(tls));
         self.digest == running.digest
+            && same_tls
             && self.filters.len() == running.filters.len()
             && same_filters
             && same_geo
@@ -308,6 +326,11 @@ impl Draft {
 
     pub(crate) fn filters(&self) -> usize {
         self.filters.len()
+    }
+
+    /// How each listener speaks TLS, if it does.
+    pub(crate) fn tls(&self) -> impl Iterator<Item = &Arc<Tls>> {
+        self.tls.iter().flatten()
     }
 }
 
@@ -372,8 +395,12 @@ fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, Geo
 /// Every file that a configuration names and that is read for it.
 fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
     let modules = config.modules.iter().map(|module| &module.path);
-    let tls = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
-    modules.chain(config.geo.iter().flat_map(geo_files)).chain(tls.flat_map(UpstreamTls::files))
+    let upstream = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref());
+    let downstream = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    modules
+        .chain(config.geo.iter().flat_map(geo_files))
+        .chain(upstream.flat_map(UpstreamTls::files))
+        .chain(downstream.flat_map(edgeloom_config::Tls::files))
 }
 
 fn geo_files(source: &GeoSource) -> impl Iterator<Item = &PathBuf> {
@@ -398,6 +425,10 @@ impl fmt::Display for Refused {
             Self::Geo(error) => f.write_str(&sentence(error)),
             Self::Credentials(cluster, error) => {
                 write!(f, "`tls` of cluster `{cluster}`: {}", sentence(error))
+            }
+            Self::Tls(refused) => {
+                let lines: Vec<_> = refused.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
             }
             Self::Filters(refused) => {
                 for (n, FilterRefused { name, place, error }) in refused.iter().enumerate() {

@@ -117,6 +117,11 @@ impl Connection {
         (**stream).as_any().downcast_ref()
     }
 
+    /// Whether nobody else can read what goes over it.
+    pub(super) fn is_secure(&self) -> bool {
+        self.stream.get_ssl_digest().is_some()
+    }
+
     /// The head is complete: its deadline no longer runs.
     pub(crate) fn head_is_complete(&self) {
         self.stage.set(BODY);

@@ -9,6 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::handshakes::{self, CertificateLeft};
 use super::{FilterMetrics, Metrics, PhaseMetrics, RouteMetrics, living};
 
 /// One look at everything that is counted.
@@ -19,6 +20,8 @@ pub(crate) struct Scrape {
     pub(crate) draining: u64,
     pub(crate) exchanges_open: u64,
     pub(crate) connections_open: u64,
+    /// Those that are shown now.
+    pub(crate) certificates: Vec<CertificateLeft>,
     /// Of the access log, and of the process's own.
     pub(crate) log_lines_dropped: [u64; 2],
 }
@@ -164,6 +167,8 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.gauges(&mut encoder)?;
         self.counters(&mut encoder)?;
+        self.metrics.handshakes.encode(&mut encoder)?;
+        handshakes::encode_certificates(&self.certificates, &mut encoder)?;
         self.routes(&mut encoder)?;
         self.filters(&mut encoder)?;
         self.clusters(&mut encoder)
@@ -193,6 +198,12 @@ mod tests {
             draining: 1,
             exchanges_open: 2,
             connections_open: 3,
+            certificates: vec![CertificateLeft {
+                chain: "shop.pem".to_owned(),
+                name: "shop.example".to_owned(),
+                algorithm: "ecdsa",
+                days: 89,
+            }],
             log_lines_dropped: [4, 5],
         };
         let text = scrape.into_text();
@@ -200,6 +211,9 @@ mod tests {
             "edgeloom_generation 6",
             "edgeloom_exchanges_open 2",
             "edgeloom_tunnels_open 0",
+            "edgeloom_handshakes_total{version=\"1.3\",session=\"resumed\"} 0",
+            "edgeloom_handshake_failures_total{reason=\"late\"} 0",
+            "edgeloom_certificate_days_left{certificate=\"shop.pem\",name=\"shop.example\",algorithm=\"ecdsa\"} 89",
             "edgeloom_swaps_total{outcome=\"accepted\"} 1",
             "edgeloom_log_lines_dropped_total{log=\"access\"} 4",
             "edgeloom_exchanges_total{route=\"shop\",status=\"2xx\"} 1",

@@ -16,7 +16,7 @@ use crate::limits::{
     CLIENT_TIMEOUT, DRAIN_BODY_TIMEOUT, KEEPALIVE, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_LINES_MAX,
     REQUEST_TARGET_MAX,
 };
-use crate::listen::Connection;
+use crate::listen::{Connection, tls};
 use crate::rescue::Failure;
 use crate::way::{Edge, forward};
 
@@ -54,15 +54,20 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     }
     join_cookies(&mut headers);
     let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let secure = tls::secure(session);
     let Vouched { client, id, trace } =
-        forward::vouch(&mut headers, peer, secure, &exchange.generation, edge);
+        forward::vouch(&mut headers, peer, secure.is_some(), &exchange.generation, edge);
     exchange.trace = trace;
     let host = host_of(&headers);
+    let is_misdirected = secure.is_some_and(|secure| secure.is_misdirected(&host));
     exchange.asked = Some(target.clone());
     let subject = &mut *exchange.subject;
     subject.head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
     (subject.client, subject.id) = (client, id);
+    if is_misdirected {
+        give_back(session, exchange, &mut parts);
+        return Err(Failure::Misdirected);
+    }
     Ok(parts)
 }
 

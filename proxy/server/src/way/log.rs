@@ -13,6 +13,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use crate::exchange::{Call, Exchange, Outcome, Phase};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
+use crate::listen::tls::{self, Secure};
 use crate::way::{Edge, Tunnel};
 
 /// Counts the exchange, and writes its line.
@@ -76,6 +77,8 @@ struct Record<'a> {
     client: Option<std::net::IpAddr>,
     peer: Option<SocketAddr>,
     protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls<'a>>,
     method: &'a str,
     host: &'a str,
     path: Cut<'a>,
@@ -102,6 +105,37 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_us: Option<Micros>,
     user_agent: Option<Cut<'a>>,
+}
+
+/// What the connection's handshake came to.
+#[derive(serde::Serialize)]
+struct Tls<'a> {
+    version: &'static str,
+    /// The name that the client asked for.
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<TlsClient<'a>>,
+}
+
+/// The certificate that the client showed.
+#[derive(serde::Serialize)]
+struct TlsClient<'a> {
+    subject: Cut<'a>,
+    sha256: &'a str,
+}
+
+impl<'a> Tls<'a> {
+    fn of(secure: &'a Secure) -> Self {
+        let client = secure.client.as_ref();
+        Self {
+            version: secure.version,
+            name: secure.name.as_deref(),
+            client: client.map(|client| TlsClient {
+                subject: Cut(client.subject.as_bytes()),
+                sha256: &client.fingerprint,
+            }),
+        }
+    }
 }
 
 impl<'a> Record<'a> {
@@ -134,6 +168,7 @@ impl<'a> Record<'a> {
             client: exchange.asked.is_some().then_some(exchange.subject.client.address),
             peer: exchange.peer,
             protocol: protocol(sent.version),
+            tls: tls::secure(session).map(|secure| Tls::of(secure)),
             method: method.as_str(),
             host,
             path: Cut(path.as_bytes()),

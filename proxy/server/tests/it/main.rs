@@ -6,6 +6,7 @@
     reason = "in a test, that is how a promise is found broken"
 )]
 
+mod tls; // what nobody else can read
 mod identify; // who is asking
 mod heads; // what is refused, and what is taken
 mod routing; // what they asked for

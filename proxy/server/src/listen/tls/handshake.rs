@@ -1,0 +1,157 @@
+//! How it comes to a connection, or not.
+
+use std::io;
+use std::sync::Arc;
+
+use edgeloom_config::Misdirected;
+use pingora_core::protocols::{GetSocketDigest as _, l4};
+use rustls::{AlertDescription, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConnection};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::showing::{ASIDE, Aside, Shown};
+use super::stream::Secured;
+use super::{Certificate, ClientCertificate, Tls};
+use crate::limits::HANDSHAKE_TIMEOUT;
+
+/// What is known of the TLS of a connection.
+#[derive(Debug)]
+pub(crate) struct Secure {
+    pub(crate) version: &'static str,
+    pub(crate) cipher: &'static str,
+    pub(crate) resumed: bool,
+    /// The name that the client asked for.
+    pub(crate) name: Option<Box<str>>,
+    /// What it was shown.
+    certificate: Option<Arc<Certificate>>,
+    misdirected: Misdirected,
+    pub(crate) client: Option<ClientCertificate>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandshakeFailure {
+    /// The client took too long.
+    Late,
+    /// It hung up.
+    Gone,
+    /// What it said is not TLS: plain HTTP, or noise.
+    NotTls,
+    /// It asked for a name that is not ours.
+    UnknownName,
+    /// There is no version, cipher or protocol that both sides speak.
+    NothingInCommon,
+    /// It showed no certificate, or one that is not believed.
+    ClientCertificate,
+    /// It did not like what it was shown, and said so.
+    Rejected,
+    /// It broke the rules.
+    Misbehaved,
+}
+
+impl Secure {
+    /// Whether a request for this host should have gone elsewhere.
+    pub(crate) fn is_misdirected(&self, host: &str) -> bool {
+        let covers = |certificate: &Arc<Certificate>| certificate.covers(host);
+        self.misdirected == Misdirected::Refuse
+            && !host.is_empty()
+            && !self.certificate.as_ref().is_some_and(covers)
+    }
+}
+
+impl Tls {
+    /// Speaks with whoever connected, until both sides know how to go on.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not come to that.
+    pub(crate) async fn accept(&self, stream: l4::stream::Stream) -> Result<Secured, HandshakeFailure> {
+        let address = if self.showing.has_addresses() {
+            let digest = stream.get_socket_digest();
+            digest.and_then(|digest| digest.local_addr()?.as_inet().map(|local| local.ip()))
+        } else {
+            None
+        };
+        let aside = Aside { address, ..Aside::default() };
+        let accept = TlsAcceptor::from(Arc::clone(&self.config)).accept(stream);
+        let (accepted, shown) = ASIDE
+            .scope(aside, async {
+                let accepted = timeout(HANDSHAKE_TIMEOUT, accept).await;
+                (accepted, ASIDE.with(|aside| aside.shown.take()))
+            })
+            .await;
+        let Ok(accepted) = accepted else { return Err(HandshakeFailure::Late) };
+        match (accepted, shown) {
+            (Ok(stream), shown) => {
+                let secure = self.secure(stream.get_ref().1, shown);
+                Ok(Secured::new(stream, secure))
+            }
+            (Err(_), Some(Shown::Nothing)) => Err(HandshakeFailure::UnknownName),
+            (Err(error), _) => Err(HandshakeFailure::of(&error)),
+        }
+    }
+
+    fn secure(&self, connection: &ServerConnection, shown: Option<Shown>) -> Secure {
+        let suite = connection.negotiated_cipher_suite();
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        Secure {
+            version: match connection.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "1.2",
+                _ => "1.3",
+            },
+            cipher: suite.and_then(|suite| suite.suite().as_str()).unwrap_or_default(),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            name: connection.server_name().map(Into::into),
+            certificate: match shown {
+                Some(Shown::Certificate(certificate)) => Some(certificate),
+                Some(Shown::Nothing) | None => None,
+            },
+            misdirected: self.showing.misdirected,
+            client: client.map(|der| ClientCertificate::of(der)),
+        }
+    }
+}
+
+impl HandshakeFailure {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Late,
+        Self::Gone,
+        Self::NotTls,
+        Self::UnknownName,
+        Self::NothingInCommon,
+        Self::ClientCertificate,
+        Self::Rejected,
+        Self::Misbehaved,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Gone => "gone",
+            Self::NotTls => "not_tls",
+            Self::UnknownName => "unknown_name",
+            Self::NothingInCommon => "nothing_in_common",
+            Self::ClientCertificate => "client_certificate",
+            Self::Rejected => "rejected",
+            Self::Misbehaved => "misbehaved",
+        }
+    }
+
+    fn of(error: &io::Error) -> Self {
+        use rustls::Error::{
+            AlertReceived, InvalidCertificate, InvalidMessage as Invalid, NoApplicationProtocol,
+            NoCertificatesPresented, PeerIncompatible,
+        };
+        let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+            return Self::Gone;
+        };
+        match error {
+            Invalid(InvalidMessage::InvalidContentType) => Self::NotTls,
+            NoCertificatesPresented | InvalidCertificate(_) => Self::ClientCertificate,
+            PeerIncompatible(_) | NoApplicationProtocol => Self::NothingInCommon,
+            AlertReceived(AlertDescription::UserCanceled | AlertDescription::CloseNotify) => Self::Gone,
+            AlertReceived(_) => Self::Rejected,
+            _ => Self::Misbehaved,
+        }
+    }
+}
