@@ -9,7 +9,7 @@ use crate::command::{Execute, program};
 use crate::house::House;
 use crate::install::DENY;
 use crate::portions::portions;
-use crate::{bench_smoke, counts, filters, setup, test, tidy};
+use crate::{bench_smoke, clients, counts, filters, setup, test, tidy};
 
 /// Runs every check that a change has to pass
 ///
@@ -80,7 +80,7 @@ impl Step {
             Self::Doc => doc(house),
             Self::Deny => deny(house),
             Self::Filters => guests(house),
-            Self::Test => test::all(house),
+            Self::Test => clients::provide(house).and_then(|()| test::all(house)),
             Self::Counts => counts::check(house),
             Self::Smoke => bench_smoke::check(house, &[]),
         }

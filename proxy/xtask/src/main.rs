@@ -3,6 +3,7 @@
 mod bench;
 mod bench_smoke;
 mod ci;
+mod clients;
 mod command;
 mod compiler;
 mod counts;

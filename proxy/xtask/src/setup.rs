@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::clients;
 use crate::command::which;
 use crate::compiler::Compiler;
 use crate::house::House;
@@ -14,6 +15,8 @@ use crate::install::{self, DENY, OHA};
 ///
 ///   cmake, make     build zlib-ng for Pingora; by apt-get, as root or by sudo
 ///   a Wasm compiler builds the filters; see `cargo xtask filters --help`
+///   curl, h2load    ask the edge in tests; by apt-get; only with --clients
+///   Python clients  likewise, from PyPI into target/tools/clients, with python3-venv if need be
 ///   oha             drives the load tests; from crates.io into target/tools; only with --oha
 ///   cargo-deny      checks licences and advisories; likewise; only with --deny
 ///
@@ -21,6 +24,9 @@ use crate::install::{self, DENY, OHA};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Setup {
+    /// Install what tests ask the edge with too, oha included
+    #[arg(long)]
+    clients: bool,
     /// Install oha too (some minutes on two cores)
     #[arg(long)]
     oha: bool,
@@ -33,6 +39,9 @@ impl Setup {
     pub(crate) fn run(&self, house: &House) -> Result<()> {
         native()?;
         Compiler::find(house)?;
+        if self.clients {
+            clients::provide(house)?;
+        }
         if self.oha {
             eprintln!("setup: oha is {}", OHA.provide(house)?.display());
         }

@@ -13,12 +13,13 @@ use clap::Args;
 use crate::command::succeeded;
 use crate::house::House;
 use crate::portions::portions;
-use crate::{filters, setup};
+use crate::{clients, filters, setup};
 use tally::Tally;
 
 /// Runs all tests: units, golden files, laws, and the real edge with real filters
 ///
-/// Sets up, builds the filters, then tests xtask itself and after it everything else in one optimised
+/// Sets up (for the black-box tests that is curl, h2load, oha and some Python packages, too), builds the
+/// filters, then tests xtask itself and after it everything else in one optimised
 /// build: Wasmtime and Pingora are then compiled once for the edge, the tests and the load tests, and a
 /// filter is compiled in milliseconds. That build takes about ten minutes on two cores, the first time.
 ///
@@ -40,6 +41,9 @@ impl Test {
     pub(crate) fn run(&self, house: &House) -> Result<()> {
         setup::native()?;
         filters::build(house)?;
+        if self.arguments.is_empty() || names_the_edge(&self.arguments) {
+            clients::provide(house)?;
+        }
         if self.arguments.is_empty() {
             all(house)
         } else {
@@ -65,9 +69,20 @@ pub(crate) fn all(house: &House) -> Result<()> {
     finish(commands)
 }
 
+/// Whether what is selected may be black-box tests, by which others' clients ask the edge.
+fn names_the_edge(arguments: &[OsString]) -> bool {
+    let other = |pair: &[OsString]| match pair {
+        [option, package] => (option == "-p" || option == "--package") && package != "edgeloom",
+        _ => false,
+    };
+    !arguments.windows(2).any(other)
+}
+
 fn cargo_test(house: &House) -> Command {
     let mut cargo = house.cargo();
-    cargo.args(["test", "--no-fail-fast"]).env("EDGELOOM_FILTERS", house.target().join("filters"));
+    cargo.args(["test", "--no-fail-fast"]);
+    cargo.env("EDGELOOM_FILTERS", house.target().join("filters"));
+    cargo.env("EDGELOOM_TOOLS", house.target().join("tools"));
     cargo
 }
 

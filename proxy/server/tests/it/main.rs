@@ -22,6 +22,7 @@ mod admin; // what the operator can ask
 mod swap; // how a generation follows another
 mod shutdown; // how it all ends
 mod conformance; // what the standards ask
+mod clients; // what other people say of us
 mod startup_errors; // what keeps an edge from starting
 mod examples; // what operators read first
 

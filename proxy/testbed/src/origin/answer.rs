@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::{HeaderMap, Version, request};
+use http::{HeaderMap, Method, Version, request};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use super::manner::{Death, Manner, Say};
 use crate::client::Echo;
 
-pub(super) type AnswerBody = Either<Full<Bytes>, BrokenBody>;
+pub(super) type AnswerBody = Either<Full<Bytes>, Either<BrokenBody, LongBody>>;
 
 /// hyper closes the connection when it is given an error in place of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,10 @@ pub(super) async fn answer(
     }
     let version = request.version();
     let body = match &manner.say {
+        Say::Measure => match asked_for(&request) {
+            Some(length) => return Ok(Response::new(Either::Right(Either::Right(LongBody(length))))),
+            None => length_of(request.into_body()).await?.to_string().into(),
+        },
         Say::Bytes(body) => body.clone(),
         Say::Echo => {
             let (head, body) = request.into_parts();
@@ -41,7 +45,9 @@ pub(super) async fn answer(
         }
     };
     let body = match manner.death {
-        Some(Death::InBody) => Either::Right(BrokenBody { length: body.len().max(2), begun: false }),
+        Some(Death::InBody) => {
+            Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false }))
+        }
         Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer) | None => Either::Left(Full::new(body)),
     };
     let mut response = Response::new(body);
@@ -51,6 +57,21 @@ pub(super) async fn answer(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
+}
+
+/// How many bytes are to be sent, if that is what is asked.
+fn asked_for(request: &Request<Incoming>) -> Option<u64> {
+    let last = request.uri().path().rsplit('/').next()?;
+    (request.method() == Method::GET).then(|| last.parse().ok())?
+}
+
+async fn length_of(mut body: Incoming) -> Result<u64, Dies> {
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_gone| Dies)?;
+        length += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok(length)
 }
 
 async fn echo(origin: Option<String>, head: &request::Parts, body: Incoming) -> Result<Bytes, Dies> {
@@ -99,5 +120,30 @@ impl Body for BrokenBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length as u64)
+    }
+}
+
+/// So many bytes, a piece at a time.
+pub(super) struct LongBody(u64);
+
+impl Body for LongBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+        let length = usize::try_from(self.0).map_or(PIECE.len(), |left| left.min(PIECE.len()));
+        let Some(piece) = PIECE.get(..length).filter(|piece| !piece.is_empty()) else {
+            return Poll::Ready(None);
+        };
+        self.0 -= piece.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
     }
 }

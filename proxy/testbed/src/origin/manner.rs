@@ -20,6 +20,8 @@ pub struct Manner {
 pub(super) enum Say {
     Echo,
     Bytes(Bytes),
+    /// As many bytes as the path ends with, or how many the request had.
+    Measure,
 }
 
 /// When an origin closes the connection that it should have answered on.
@@ -44,6 +46,12 @@ impl Manner {
     /// Answers everything with these bytes.
     pub fn saying(body: impl Into<Bytes>) -> Self {
         Self::of(Say::Bytes(body.into())).with_header("content-type", "text/plain")
+    }
+
+    /// Answers `GET /…/n` with n bytes, and anything else with the number of bytes that came with it: neither
+    /// is ever in memory as a whole.
+    pub fn measuring() -> Self {
+        Self::of(Say::Measure)
     }
 
     /// Answers with 1 KiB, as fast as it can: for load tests.

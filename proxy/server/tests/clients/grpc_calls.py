@@ -1,0 +1,157 @@
+"""`grpcio` on both sides of the edge: its health service, and calls of all four kinds."""
+
+import queue
+import threading
+from concurrent import futures
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from stage import edge_before, same
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+PATIENCE = 20
+MANY = 1000
+
+
+def upper(message: bytes, context) -> bytes:
+    context.send_initial_metadata((("x-first", "1"),))
+    context.set_trailing_metadata((("x-last", "2"), ("x-last-bin", b"\x00\xff")))
+    return message.upper()
+
+
+def count(message: bytes, context):
+    for number in range(int(message)):
+        yield str(number).encode()
+
+
+def total(messages, context) -> bytes:
+    return str(sum(len(message) for message in messages)).encode()
+
+
+def turns(messages, context):
+    for message in messages:
+        yield message[::-1]
+
+
+def refuse(message: bytes, context) -> bytes:
+    context.set_trailing_metadata((("x-reason", "because"),))
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nöt tödäy")
+
+
+def refuse_late(message: bytes, context):
+    yield b"so far"
+    context.abort(grpc.StatusCode.DATA_LOSS, "and no further")
+
+
+def serve(server) -> health.HealthServicer:
+    methods = {
+        "Upper": grpc.unary_unary_rpc_method_handler(upper),
+        "Count": grpc.unary_stream_rpc_method_handler(count),
+        "Total": grpc.stream_unary_rpc_method_handler(total),
+        "Turns": grpc.stream_stream_rpc_method_handler(turns),
+        "Refuse": grpc.unary_unary_rpc_method_handler(refuse),
+        "RefuseLate": grpc.unary_stream_rpc_method_handler(refuse_late),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("calls.Calls", methods),))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    return servicer
+
+
+def health_service(channel, servicer) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    ask = health_pb2.HealthCheckRequest
+    same(stub.Check(ask(service=""), timeout=PATIENCE).status, SERVING, "the server's health")
+    try:
+        stub.Check(ask(service="nobody"), timeout=PATIENCE)
+    except grpc.RpcError as error:
+        same(error.code(), grpc.StatusCode.NOT_FOUND, "the health of a service that is not there")
+    else:
+        same("an answer", "an error", "the health of a service that is not there")
+    servicer.set("shop", SERVING)
+    watch = stub.Watch(ask(service="shop"), timeout=PATIENCE)
+    # Each is told as it happens: the stream goes on all the while.
+    same(next(watch).status, SERVING, "the first word of a watch")
+    for status in (NOT_SERVING, SERVING, NOT_SERVING):
+        servicer.set("shop", status)
+        same(next(watch).status, status, "the next word of a watch")
+    watch.cancel()
+
+
+def four_kinds(channel) -> None:
+    response, call = channel.unary_unary("/calls.Calls/Upper").with_call(b"hello", timeout=PATIENCE)
+    same(response, b"HELLO", "a unary call")
+    same(dict(call.initial_metadata())["x-first"], "1", "the initial metadata")
+    trailing = dict(call.trailing_metadata())
+    same((trailing["x-last"], trailing["x-last-bin"]), ("2", b"\x00\xff"), "the trailing metadata")
+    numbers = list(channel.unary_stream("/calls.Calls/Count")(str(MANY).encode(), timeout=PATIENCE))
+    same(numbers, [str(number).encode() for number in range(MANY)], "a stream from the server")
+    pieces = (b"x" * 10_000 for _ in range(MANY))
+    same(channel.stream_unary("/calls.Calls/Total")(pieces, timeout=PATIENCE), str(10_000 * MANY).encode(), "a stream to the server")
+    # One at a time: each answer is there before the next question is asked.
+    questions: queue.Queue = queue.Queue()
+    answers = channel.stream_stream("/calls.Calls/Turns")(iter(questions.get, None), timeout=PATIENCE)
+    for number in range(100):
+        questions.put(f"{number:04}".encode())
+        same(next(answers), f"{number:04}"[::-1].encode(), "a turn of a conversation")
+    questions.put(None)
+    same(list(answers), [], "the end of a conversation")
+    large = b"x" * (3 * 1024 * 1024)
+    same(channel.unary_unary("/calls.Calls/Upper")(large, timeout=PATIENCE), large.upper(), "a large message")
+
+
+def errors(channel) -> None:
+    try:
+        channel.unary_unary("/calls.Calls/Refuse")(b"", timeout=PATIENCE)
+    except grpc.RpcError as error:
+        found = (error.code(), error.details(), dict(error.trailing_metadata())["x-reason"])
+        same(found, (grpc.StatusCode.FAILED_PRECONDITION, "nöt tödäy", "because"), "an error at once")
+    stream = channel.unary_stream("/calls.Calls/RefuseLate")(b"", timeout=PATIENCE)
+    same(next(stream), b"so far", "what comes before an error")
+    try:
+        next(stream)
+    except grpc.RpcError as error:
+        same((error.code(), error.details()), (grpc.StatusCode.DATA_LOSS, "and no further"), "an error at the end")
+    for path, code in (("/nowhere/At", grpc.StatusCode.UNIMPLEMENTED), ("/down/At", grpc.StatusCode.UNAVAILABLE)):
+        try:
+            channel.unary_unary(path)(b"", timeout=PATIENCE)
+        except grpc.RpcError as error:
+            same(error.code(), code, f"what the edge itself says of {path}")
+        else:
+            same("an answer", code, path)
+
+
+def at_once(channel) -> None:
+    """A hundred calls on one connection, none of which waits for another."""
+    barrier = threading.Barrier(100)
+
+    def call(number: int) -> None:
+        questions: queue.Queue = queue.Queue()
+        answers = channel.stream_stream("/calls.Calls/Turns")(iter(questions.get, None), timeout=PATIENCE)
+        questions.put(b"ab")
+        same(next(answers), b"ba", "a conversation among many")
+        # None goes on before all have begun.
+        barrier.wait(PATIENCE)
+        questions.put(None)
+        same(list(answers), [], "the end of a conversation among many")
+
+    with futures.ThreadPoolExecutor(100) as threads:
+        list(threads.map(call, range(100)))
+
+
+def main() -> None:
+    server = grpc.server(futures.ThreadPoolExecutor(128))
+    servicer = serve(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(edge_before(port)) as channel:
+        health_service(channel, servicer)
+        four_kinds(channel)
+        errors(channel)
+        at_once(channel)
+    server.stop(0)
+
+
+main()

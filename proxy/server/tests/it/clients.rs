@@ -1,0 +1,156 @@
+//! What other people's clients and servers say of the edge between them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use edgeloom_testbed::{Edge, Manner, Origin};
+
+mod curl;
+
+/// A program that `cargo xtask test` has put on this machine, or found.
+fn program(name: &str) -> Command {
+    let tools = std::env::var_os("EDGELOOM_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools"), PathBuf::from);
+    let ours = [tools.join("clients/bin").join(name), tools.join("bin").join(name)];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = ours.into_iter().chain(std::env::split_paths(&path).map(|folder| folder.join(name)));
+    let found = found.into_iter().find(|file| file.is_file());
+    Command::new(
+        found.unwrap_or_else(|| panic!("there is no {name}: run `cargo xtask test`, which installs it")),
+    )
+}
+
+/// A script of `tests/clients`, with what is installed for it and nothing of the user's own.
+fn script(name: &str) -> Command {
+    let mut python = program("python3");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name);
+    python.arg("-I").arg("-c").arg(RUN).arg(path);
+    python
+}
+
+/// Isolated (`-I`), Python does not look for modules beside the script: it is told where.
+const RUN: &str = "import os, runpy, sys; path = sys.argv.pop(1); sys.path.insert(0, os.path.dirname(path)); runpy.run_path(path, run_name='__main__')";
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A script that is a server, too: it says where it listens, and is told where the edge before it does.
+struct Stage {
+    script: Child,
+    port: u16,
+}
+
+impl Stage {
+    fn start(name: &str) -> Self {
+        let mut script = script(name);
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut script = script.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(port) = line.trim().parse() else {
+            panic!(
+                "{name} has no port: {}",
+                String::from_utf8_lossy(&script.wait_with_output().unwrap().stderr)
+            )
+        };
+        Self { script, port }
+    }
+
+    /// An edge before it, with this said of the cluster.
+    fn edge(&self, cluster: &str) -> Edge {
+        Edge::start(&format!(
+            "
+            filters: {{ mark: {{ module: headers, settings: {{ response: {{ set: {{ x-marked: 'yes' }} }} }} }} }}
+            clusters:
+              origin: {{ endpoints: ['127.0.0.1:{}'], {cluster} }}
+              down: {{ endpoints: ['127.0.0.1:1'] }}
+            routes:
+              - {{ name: chat, when: {{ path: [/chat, /calls.Calls/*, /grpc.health.v1.Health/*] }}, filters: [mark], to: origin }}
+              - {{ name: down, when: {{ path: /down/* }}, to: down }}
+            ",
+            self.port
+        ))
+    }
+
+    #[track_caller]
+    fn must_be_content_with(mut self, edge: &Edge) {
+        writeln!(self.script.stdin.take().unwrap(), "{}", edge.address()).unwrap();
+        succeeded(&self.script.wait_with_output().unwrap());
+    }
+}
+
+/// Frames of 8 MiB, a hundred sockets at once, two hundred in a row, and how each side closes.
+#[test]
+fn websockets() {
+    let stage = Stage::start("websocket.py");
+    let edge = stage.edge("timeouts: { read: 20s }");
+    stage.must_be_content_with(&edge);
+    // One of the log's lines comes after each tunnel's end.
+    let tunnels = edge.access().at_least(306, super::SOON);
+    assert!(tunnels.iter().all(|line| line["status"] == 101 && line["tunnel"]["protocol"] == "websocket"));
+    assert!(tunnels.iter().any(|line| line["bytes_in"].as_u64() > Some(8 * 1024 * 1024)));
+}
+
+/// The health service, asked and watched, and calls of all four kinds, with their errors.
+#[test]
+fn grpc() {
+    let stage = Stage::start("grpc_calls.py");
+    let edge = stage.edge("protocol: http2");
+    stage.must_be_content_with(&edge);
+    let watch = super::line_about(&edge, "/grpc.health.v1.Health/Watch");
+    assert_eq!((&watch["protocol"], &watch["status"]), (&"HTTP/2".into(), &200.into()));
+}
+
+/// Interleaved streams, windows that are kept to, and resets, in both directions.
+#[test]
+fn streams_of_http2() {
+    let (_origin, edge) = measured();
+    let address = edge.address();
+    let mut client = script("http2.py");
+    succeeded(&client.args([address.ip().to_string(), address.port().to_string()]).output().unwrap());
+}
+
+/// Sixteen connections of both protocols, as fast as they can.
+#[test]
+fn h2load_finds_nothing_wrong() {
+    let (_origin, edge) = measured();
+    for protocol in ["--h1", "--npn-list=h2"] {
+        let uri = format!("http://{}/1000", edge.address());
+        let requests = ["--requests=20000", "--clients=16", "--max-concurrent-streams=10", protocol];
+        let said = succeeded(&program("h2load").args(requests).arg(uri).output().unwrap());
+        assert!(said.contains("20000 succeeded, 0 failed, 0 errored, 0 timeout"), "{protocol}: {said}");
+        assert!(said.contains("status codes: 20000 2xx, 0 3xx, 0 4xx, 0 5xx"), "{protocol}: {said}");
+    }
+}
+
+#[test]
+fn oha_finds_nothing_wrong() {
+    let (_origin, edge) = measured();
+    for protocol in [&["--http-version=1.1"][..], &["--http-version=2", "-p=10"]] {
+        let uri = format!("http://{}/1000", edge.address());
+        let mut oha = program("oha");
+        oha.args(["--no-tui", "--output-format=json", "-n=20000", "-c=16"]).args(protocol).arg(uri);
+        let said: serde_json::Value = serde_json::from_str(&succeeded(&oha.output().unwrap())).unwrap();
+        assert_eq!(said["statusCodeDistribution"], serde_json::json!({ "200": 20000 }), "{said}");
+        assert_eq!(said["errorDistribution"], serde_json::json!({}), "{said}");
+    }
+}
+
+/// An edge before an origin that sends what is asked for, and counts what it gets.
+fn measured() -> (Origin, Edge) {
+    let origin = Origin::behaving(Manner::measuring());
+    let edge = Edge::start(&format!(
+        "
+        access_log: off
+        clusters: {{ origin: {{ endpoints: ['{}'] }} }}
+        routes: [{{ name: all, to: origin }}]
+        ",
+        origin.address()
+    ));
+    (origin, edge)
+}
