@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     pub(crate) asked_upstream: Option<Instant>,
     pub(crate) heard_upstream: Option<Instant>,
     pub(crate) failure: Option<Failure>,
+    /// How a call of gRPC ended, as its trailers say.
+    pub(crate) grpc_status: Option<u16>,
     /// What followed, where the connection went on in another protocol.
     pub(crate) tunnel: Option<Box<Tunnel>>,
     /// The response chain runs once, whoever made the response.
@@ -90,6 +92,7 @@ impl Exchange {
             asked_upstream: None,
             heard_upstream: None,
             failure: None,
+            grpc_status: None,
             tunnel: None,
             response_chain_ran: false,
         }

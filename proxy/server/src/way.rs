@@ -7,6 +7,7 @@ mod request_chain; // what our filters say to it
 mod upstream; // who answers
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
+mod trailers; // what comes behind a body
 pub(crate) mod answer; // an answer of our own
 mod log; // what we remember
 
@@ -14,14 +15,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use edgeloom_core::verdict::Answer;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use pingora_core::connectors::TransportConnector;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, Result};
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use crate::exchange::Exchange;
@@ -111,6 +113,15 @@ impl ProxyHttp for Way {
         Ok(())
     }
 
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        _: &mut Exchange,
+    ) -> Result<()> {
+        trailers::ask_for_them(session, request)
+    }
+
     async fn response_filter(
         &self,
         session: &mut Session,
@@ -119,6 +130,16 @@ impl ProxyHttp for Way {
     ) -> Result<()> {
         answer::say_if_it_is_the_last(session);
         response_chain::pass(header, exchange)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _: &mut Session,
+        trailers: &mut HeaderMap,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Bytes>> {
+        exchange.grpc_status = trailers::grpc_status(trailers);
+        Ok(None)
     }
 
     async fn fail_to_proxy(

@@ -106,6 +106,11 @@ impl Reach {
         }
     }
 
+    /// Whether a connection can go on in another protocol: those of HTTP/2 can not.
+    pub(crate) fn can_upgrade(&self) -> bool {
+        self.protocol != Spoken::Http2
+    }
+
     /// Whether endpoints are spoken to in secret.
     pub(crate) fn tls(&self) -> bool {
         self.tls.is_some()

@@ -14,7 +14,7 @@ use crate::exchange::{Call, Exchange, Outcome, Phase};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
 use crate::listen::tls::{self, Secure};
-use crate::way::{Edge, Tunnel};
+use crate::way::{Edge, Tunnel, trailers};
 
 /// Counts the exchange, and writes its line.
 pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
@@ -84,6 +84,9 @@ struct Record<'a> {
     path: Cut<'a>,
     /// What the client got; none if nothing was sent.
     status: Option<u16>,
+    /// How a call of gRPC ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc_status: Option<u16>,
     route: Option<&'a str>,
     cluster: Option<&'a str>,
     /// As the operator wrote it.
@@ -173,6 +176,7 @@ impl<'a> Record<'a> {
             host,
             path: Cut(path.as_bytes()),
             status: status.map(|status| status.as_u16()),
+            grpc_status: exchange.grpc_status.or_else(|| grpc_status_of_head(session)),
             route: exchange.route().map(|route| &*route.name),
             cluster: upstream.map(|(cluster, _)| cluster),
             endpoint: upstream.map(|(_, endpoint)| Shown(endpoint)),
@@ -206,6 +210,12 @@ impl<'a> Tunnelled<'a> {
 
 fn host(headers: &HeaderMap) -> &str {
     headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// A call that fails at once has its status in the head of the response.
+fn grpc_status_of_head(session: &Session) -> Option<u16> {
+    let written = session.is_http2().then(|| session.response_written())?;
+    trailers::grpc_status(&written?.headers)
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -102,8 +102,17 @@ fn grpc() {
     let stage = Stage::start("grpc_calls.py");
     let edge = stage.edge("protocol: http2");
     stage.must_be_content_with(&edge);
-    let watch = super::line_about(&edge, "/grpc.health.v1.Health/Watch");
-    assert_eq!((&watch["protocol"], &watch["status"]), (&"HTTP/2".into(), &200.into()));
+    for (path, status) in [
+        ("/calls.Calls/Upper", 0),
+        ("/calls.Calls/Turns", 0),
+        // FAILED_PRECONDITION at once, DATA_LOSS after a message.
+        ("/calls.Calls/Refuse", 9),
+        ("/calls.Calls/RefuseLate", 15),
+    ] {
+        let line = super::line_about(&edge, path);
+        assert_eq!((&line["protocol"], &line["status"]), (&"HTTP/2".into(), &200.into()), "{path}");
+        assert_eq!(line["grpc_status"], status, "{path}");
+    }
 }
 
 /// Interleaved streams, windows that are kept to, and resets, in both directions.

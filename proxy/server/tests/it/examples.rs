@@ -195,3 +195,15 @@ fn websocket() {
         assert_eq!(asked.header("x-client"), client);
     }
 }
+
+#[test]
+fn grpc() {
+    let example = Example::start("grpc");
+    let client = Client::h2c(example.edge.address());
+    let call = Request::post("/shop.Cart/Add", "").header("content-type", "application/grpc+proto");
+    let asked = client.request(call.header("te", "trailers")).echo();
+    assert_eq!((asked.version.as_str(), asked.header("te")), ("HTTP/2.0", Some("trailers")));
+    assert!(["8101", "8102"].contains(&asked.origin.as_deref().unwrap()));
+    let asked = client.get("/").echo();
+    assert_eq!((asked.origin.as_deref(), asked.version.as_str()), (Some("8103"), "HTTP/1.1"));
+}
