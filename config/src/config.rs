@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::limits::WorkerCount;
 use crate::problem::Problem;
 use crate::written::{Leaf, words};
-use crate::{Cluster, Filter, Listener, Module, Route};
+use crate::{Answers, Cluster, Filter, Listener, Module, Route};
 
 /// A configuration, as meant: every name is known to exist, every default is
 /// filled in, every path is absolute. Nothing that it names was opened yet.
@@ -27,6 +27,7 @@ pub struct Config {
     pub drain: Duration,
     pub cache: Cache,
     pub geo: Option<GeoSource>,
+    pub answers: Answers,
     pub modules: Vec<Module>,
     /// In the order of the file: a `FilterId` is a position in here.
     pub filters: Vec<Filter>,
@@ -48,6 +49,7 @@ impl Config {
             drain: self.drain,
             cache: self.cache.clone(),
             geo: self.geo.clone(),
+            answers: Answers::default(),
             modules: Vec::new(),
             filters: Vec::new(),
             clusters: Vec::new(),

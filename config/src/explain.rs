@@ -29,6 +29,7 @@ fn write(config: &Config) -> raw::File {
         drain: meant(Drain(config.drain)),
         cache: meant(config.cache.clone()),
         geo: meant(config.geo.as_ref().map(write_geo)),
+        answers: meant(config.answers.clone().into()),
         modules: entries(&config.modules, |module| (&module.name, module.write())),
         filters: entries(&config.filters, |filter| (&filter.name, filter.write(config))),
         clusters: entries(&config.clusters, |cluster| (&cluster.name, cluster.write())),

@@ -6,6 +6,7 @@
 //!
 //! Read the modules in the order of the way from text to meaning.
 
+mod answers; // what the edge itself says
 mod cluster; // who answers
 mod config; // the file as meant: the whole
 mod explain; // the file as meant, written again
@@ -32,6 +33,7 @@ use problem::{Problem, Problems};
 use tree::Span;
 use written::Written;
 
+pub use answers::{Answers, Page};
 pub use cluster::tls::{ClientCertificate, UpstreamTls};
 pub use cluster::{Cluster, ProxyHeader, Spoken, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
@@ -41,7 +43,8 @@ pub use listener::{
 };
 pub use module::Module;
 pub use report::Report;
-pub use route::{Link, Route, Upgrades};
+pub use route::answer::{Answer, Body};
+pub use route::{Link, Route, Target, Upgrades};
 
 /// Reads a configuration from a file.
 ///

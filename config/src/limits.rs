@@ -47,6 +47,10 @@ bounded! {
         because "one is needed, and more threads than cores only take turns";
     Drain(Duration) = "the time to drain" from Duration::ZERO, to HOUR,
         because "nobody waits longer for a shutdown";
+    RetryAfter(Duration) = "the time after which to ask again" from Duration::from_secs(1), to HOUR,
+        because "the header counts in seconds, and after an hour nobody is still waiting";
+    Status(u32) = "a status" from 200, to 599,
+        because "what is below 200 is no answer yet, and above 599 there is nothing";
     Timeout(Duration) = "a timeout" from Duration::from_millis(1), to HOUR,
         because "below a millisecond nothing is ever in time; above an hour a connection is lost, not slow";
 }

@@ -32,6 +32,8 @@ pub struct Listener {
     pub forwarded: ForwardingHeader,
     /// What is said of the client to whoever answers.
     pub forwarding: Forwarding,
+    /// Whether clients in cleartext are sent to TLS.
+    pub to_https: bool,
 }
 
 impl Listener {
@@ -46,6 +48,7 @@ impl Listener {
             trust: raw.trust.as_ref()?.value.0.iter().map(|network| network.value.0).collect(),
             forwarded: raw.forwarded.as_ref()?.value,
             forwarding: raw.forwarding.as_ref()?.value.resolve()?,
+            to_https: raw.to_https.as_ref()?.value,
         })
     }
 
@@ -58,6 +61,7 @@ impl Listener {
             trust: meant(List(self.trust.iter().map(network).collect())),
             forwarded: meant(self.forwarded),
             forwarding: meant(self.forwarding.into()),
+            to_https: meant(self.to_https),
         }
     }
 }

@@ -49,6 +49,10 @@ pub(crate) enum Problem {
     AdminBind { bind: SocketAddr },
     #[error("the routes `{first}` and `{second}` are for the same requests")]
     SameRoute { first: String, second: String },
+    #[error("the route {}", if *both { "names a cluster, and answers itself" } else { "names no cluster, and answers nothing itself" })]
+    Target { both: bool },
+    #[error("the answer {what}")]
+    Answer { what: &'static str, remedy: &'static str },
     #[error("the chain of route `{route}` has {length} filters")]
     ChainTooLong { route: String, length: usize, most: usize },
     #[error("the settings of filter `{filter}` are {length} bytes of JSON")]
@@ -90,6 +94,8 @@ impl Problem {
             Self::DuplicateBind { .. } => "duplicate-bind",
             Self::AdminBind { .. } => "admin-bind",
             Self::SameRoute { .. } => "same-route",
+            Self::Target { .. } => "target",
+            Self::Answer { .. } => "answer",
             Self::ChainTooLong { .. } => "chain-too-long",
             Self::SettingsTooLong { .. } => "settings-too-long",
             Self::NoGeoDatabase { .. } => "no-geo-database",
@@ -122,6 +128,8 @@ impl Problem {
             | Self::NothingNegotiated
             | Self::MissingField { .. }
             | Self::AdminBind { .. }
+            | Self::Target { .. }
+            | Self::Answer { .. }
             | Self::Unreadable { .. }
             | Self::Syntax { .. }
             | Self::TooLarge
@@ -164,6 +172,11 @@ impl Problem {
             Self::SameRoute { .. } => {
                 Some("one of the two would never be chosen; remove it or give it other conditions".to_owned())
             }
+            Self::Target { both: true } => Some("keep one of `to` and `answer`".to_owned()),
+            Self::Target { both: false } => {
+                Some("add `to:` with the name of a cluster, or `answer:` with a status or a text".to_owned())
+            }
+            Self::Answer { remedy, .. } => Some((*remedy).to_owned()),
             Self::ChainTooLong { .. } => {
                 Some("every filter costs every request; unite filters, or split the route".to_owned())
             }

@@ -27,7 +27,7 @@ use crate::problem::Problems;
 use crate::route::{Protocol, QueryName};
 use crate::tree::{At, Node};
 use crate::written::{Entries, List, OneOf, OneOrMany, Written, meant, section};
-use crate::{AccessLog, Cache, Timeouts};
+use crate::{AccessLog, Answers, Cache, Timeouts, answers, route};
 
 section! {
     /// The whole file.
@@ -46,12 +46,14 @@ section! {
         cache: Cache = Cache::User,
         /// The geo database. Needed by filters that are granted `geo`; there is none by default.
         geo: Option<Geo> = None,
+        /// What the edge itself says, where something failed.
+        answers: answers::Own = answers::Own::from(Answers::default()),
         /// The files that hold filters' code, by names of your choice.
         modules: Entries<Name, OneOf<FileSource, Module>> = Entries(Vec::new()),
         /// What runs: modules with settings, grants and budgets, by names of your choice. One module may serve many filters.
         filters: Entries<Name, Filter> = Entries(Vec::new()),
         /// The groups of servers that requests are sent to, by names of your choice.
-        clusters: Entries<Name, Cluster>,
+        clusters: Entries<Name, Cluster> = Entries(Vec::new()),
         /// Which request goes where, and through which filters. Their order does not matter: the most specific one that matches is chosen.
         routes: List<Route, 1>,
     }
@@ -72,6 +74,8 @@ section! {
         forwarded: ForwardingHeader = ForwardingHeader::XForwardedFor,
         /// What requests say of their client, on their way to an endpoint.
         forwarding: Says = Says::from(Forwarding::DEFAULT),
+        /// Whether who asks in cleartext is sent to `https://` and the same host, path and query, with 308. The challenges by which certificates are obtained (`/.well-known/acme-challenge/`) take their route, and so does what a trusted peer was asked for in TLS.
+        to_https: bool = false,
     }
 }
 
@@ -194,8 +198,10 @@ section! {
         when: When = When::default(),
         /// The filters that the request passes, in this order; the response passes them in reverse.
         filters: List<OneOf<Name, Link>> = List(Vec::new()),
-        /// The cluster that the request is sent to, unless a filter chooses another.
-        to: Name,
+        /// The cluster that the request is sent to, unless a filter chooses another. Left out where the edge is to `answer` itself.
+        to: Option<Name> = None,
+        /// What the edge answers itself, unless a filter answers, or chooses a cluster: maintenance pages, redirects, small files.
+        answer: Option<route::answer::Own> = None,
         /// What clients may switch their connection to: WebSocket by default.
         upgrades: Upgrades = Upgrades::default(),
     }

@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::problem::{Problem, Problems};
 use crate::tree::{At, Span};
 use crate::written::{Entries, Field, List, OneOf};
-use crate::{AccessLog, Cache, Cluster, Config, Filter, GeoSource, Listener, Module, Route, raw};
+use crate::{AccessLog, Answers, Cache, Cluster, Config, Filter, GeoSource, Listener, Module, Route, raw};
 
 /// What the parts must know of the whole.
 pub(crate) struct Known {
@@ -35,7 +35,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
     let modules = each(raw.modules, |name, raw| Module::resolve(name.value.0, &raw, folder));
     let filters = each(raw.filters, |name, raw| Filter::resolve(&name, raw, file, &known, problems));
     let clusters = each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, problems));
-    let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, problems));
+    let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, folder, problems));
     Some(Config {
         listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder))?,
         admin: match raw.admin?.value {
@@ -53,6 +53,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
             other @ (Cache::User | Cache::Off) => other,
         },
         geo: raw.geo?.value.map_or(Some(None), |geo| geo_source(geo, folder).map(Some))?,
+        answers: raw.answers.and_then(|answers| Answers::resolve(answers.value, folder))?,
         modules: modules?,
         filters: filters?,
         clusters: clusters?,
@@ -105,7 +106,12 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     same_ip && one.port() == other.port() && one.port() != 0
 }
 
-fn routes_of(raw: List<raw::Route, 1>, known: &Known, problems: &mut Problems) -> Option<Vec<Route>> {
+fn routes_of(
+    raw: List<raw::Route, 1>,
+    known: &Known,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Vec<Route>> {
     let mut names: HashMap<String, Span> = HashMap::new();
     let mut conditions: HashMap<Vec<String>, (String, Span)> = HashMap::new();
     all(raw.0, |At { value: raw, span }| {
@@ -115,7 +121,7 @@ fn routes_of(raw: List<raw::Route, 1>, known: &Known, problems: &mut Problems) -
         if let (Some(first), Some(name)) = (known_by_name, name) {
             problems.again(span, Problem::DuplicateName { kind: "route", name }, first);
         }
-        let route = Route::resolve(raw, known, problems)?;
+        let route = Route::resolve(raw, span, known, folder, problems)?;
         match conditions.entry(asked(&route.when)) {
             Entry::Vacant(vacant) => {
                 vacant.insert((route.name.clone(), span));

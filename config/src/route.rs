@@ -1,10 +1,12 @@
 //! Which request goes where.
 
+pub(crate) mod answer; // what the edge answers itself
 mod upgrades; // what a connection may be switched to
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
@@ -20,6 +22,7 @@ use crate::tree::{At, Span};
 use crate::written::{Entries, Field, Leaf, List, OneOf, OneOrMany, meant, plain, texts};
 use crate::{Config, raw};
 
+use answer::Answer;
 pub(crate) use upgrades::Protocol;
 pub use upgrades::Upgrades;
 
@@ -29,8 +32,16 @@ pub struct Route {
     pub name: String,
     pub when: Condition,
     pub chain: Vec<Link>,
-    pub cluster: ClusterId,
+    pub target: Target,
     pub upgrades: Upgrades,
+}
+
+/// Who answers, if no filter decides otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    Cluster(ClusterId),
+    /// The edge itself.
+    Answer(Box<Answer>),
 }
 
 /// One filter of a chain.
@@ -42,29 +53,33 @@ pub struct Link {
 }
 
 impl Route {
-    pub(crate) fn resolve(raw: raw::Route, known: &Known, problems: &mut Problems) -> Option<Self> {
+    pub(crate) fn resolve(
+        raw: raw::Route,
+        span: Span,
+        known: &Known,
+        folder: &Path,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let name = raw.name.map(|name| name.value.0);
         let when = raw.when.and_then(|when| condition(when.value, problems));
         let chain = raw.filters.and_then(|chain| chain_of(name.as_deref(), chain, known, problems));
-        let cluster = raw.to.and_then(|to| known.clusters.find(&to.value, to.span, problems));
+        let target = target_of(raw.to?, raw.answer?, span, known, folder, problems);
         let upgrades = raw.upgrades.and_then(|upgrades| Upgrades::resolve(upgrades.value, problems));
-        Some(Self {
-            name: name?,
-            when: when?,
-            chain: chain?,
-            cluster: ClusterId(cluster?),
-            upgrades: upgrades?,
-        })
+        Some(Self { name: name?, when: when?, chain: chain?, target: target?, upgrades: upgrades? })
     }
 
     pub(crate) fn write(&self, config: &Config) -> raw::Route {
-        let cluster = config.clusters.get(self.cluster.index());
+        let (to, answer) = match &self.target {
+            Target::Cluster(cluster) => (config.clusters.get(cluster.index()), None),
+            Target::Answer(answer) => (None, Some(answer.write())),
+        };
         let chain = self.chain.iter().map(|link| link.write(config));
         raw::Route {
             name: meant(Name(self.name.clone())),
             when: meant(write_condition(&self.when)),
             filters: meant(List(chain.map(At::unwritten).collect())),
-            to: cluster.and_then(|cluster| meant(Name(cluster.name.clone()))),
+            to: meant(to.map(|cluster| Name(cluster.name.clone()))),
+            answer: meant(answer),
             upgrades: meant(self.upgrades.write()),
         }
     }
@@ -79,6 +94,29 @@ impl Link {
                 filter: filter.and_then(meant),
                 when: meant(write_condition(&self.when)),
             }),
+        }
+    }
+}
+
+fn target_of(
+    to: At<Option<Name>>,
+    answer: At<Option<answer::Own>>,
+    span: Span,
+    known: &Known,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Target> {
+    match (to.value, answer.value) {
+        (Some(cluster), None) => {
+            known.clusters.find(&cluster, to.span, problems).map(|id| Target::Cluster(ClusterId(id)))
+        }
+        (None, Some(value)) => {
+            let answer = Answer::resolve(At { value, span: answer.span }, folder, problems)?;
+            Some(Target::Answer(Box::new(answer)))
+        }
+        (cluster, _) => {
+            problems.push(span, Problem::Target { both: cluster.is_some() });
+            None
         }
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::cluster::tls::ClusterTls;
 use crate::listener::forwarding::Says;
 use crate::listener::{RawCertificate, RawClients, RawTls};
-use crate::raw;
 use crate::written::{FieldDoc, Section, Written, inline};
+use crate::{answers, raw, route};
 
 /// The JSON Schema. Draft 7, which editors know best; nothing is shared between
 /// its parts, so that they show what belongs to a field beside that field.
@@ -30,6 +30,9 @@ pub(crate) fn reference() -> String {
         section::<RawClients>("`listeners[].tls.clients`"),
         section::<raw::Admin>("`admin`"),
         section::<raw::Geo>("`geo`"),
+        section::<answers::Own>("`answers`"),
+        section::<answers::Errors>("`answers.errors`"),
+        section::<answers::OwnPage>("`answers.errors.of.<status>`"),
         section::<raw::Module>("`modules.<name>`"),
         section::<raw::Filter>("`filters.<name>`"),
         section::<raw::Warm>("`filters.<name>.instances`"),
@@ -38,6 +41,7 @@ pub(crate) fn reference() -> String {
         section::<ClusterTls>("`clusters.<name>.tls`"),
         section::<raw::Times>("`clusters.<name>.timeouts`"),
         section::<raw::Route>("`routes[]`"),
+        section::<route::answer::Own>("`routes[].answer`"),
         section::<raw::Link>("`routes[].filters[]`"),
         section::<raw::Upgrades>("`routes[].upgrades`"),
         section::<raw::When>("`when`"),

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgeloom_config::{
-    AccessLog, Cache, CertificateFiles, ClientCertificate, ClientCertificates, Clients, Cluster, Config,
-    Filter, GeoSource, Grants, Instances, Link, Listener, Misdirected, Module, Place, ProxyHeader, Route,
-    Spoken, Timeouts, Tls, TlsVersion, UnknownName, Upgrades, UpstreamTls, Workers,
+    AccessLog, Answer, Answers, Body, Cache, CertificateFiles, ClientCertificate, ClientCertificates,
+    Clients, Cluster, Config, Filter, GeoSource, Grants, Instances, Link, Listener, Misdirected, Module,
+    Page, Place, ProxyHeader, Route, Spoken, Target, Timeouts, Tls, TlsVersion, UnknownName, Upgrades,
+    UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::client::ForwardingHeader;
@@ -19,8 +20,10 @@ use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::OnFault;
 use edgeloom_core::forward::{Continued, Forwarding, Listed, RequestId, Single};
 use edgeloom_core::ids::{ClusterId, FilterId};
+use edgeloom_core::page::Statuses;
+use edgeloom_core::redirect::Redirect;
 use edgeloom_core::units::Bytes;
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -76,8 +79,8 @@ fn whole() -> impl Strategy<Value = Config> {
     let cache = prop_oneof![Just(Cache::User), Just(Cache::Off), path().prop_map(Cache::Folder)];
     // Ports above those of the listeners.
     let admin = option::of((any::<IpAddr>(), 30_000..40_000_u16).prop_map(SocketAddr::from));
-    (vec(listener(), 1..4), admin, workers, access_log, duration(0, 3_600_000_000), cache).prop_map(
-        |(mut listeners, admin, workers, access_log, drain, cache)| {
+    (vec(listener(), 1..4), admin, workers, access_log, duration(0, 3_600_000_000), cache, answers())
+        .prop_map(|(mut listeners, admin, workers, access_log, drain, cache, answers)| {
             for (listener, port) in listeners.iter_mut().zip(8080..) {
                 listener.bind.set_port(port);
             }
@@ -89,13 +92,13 @@ fn whole() -> impl Strategy<Value = Config> {
                 drain,
                 cache,
                 geo: None,
+                answers,
                 modules: Vec::new(),
                 filters: Vec::new(),
                 clusters: Vec::new(),
                 routes: Vec::new(),
             }
-        },
-    )
+        })
 }
 
 fn listener() -> impl Strategy<Value = Listener> {
@@ -105,16 +108,16 @@ fn listener() -> impl Strategy<Value = Listener> {
     let network = network
         .prop_filter("IPv4 in IPv6 clothes", |network| network.addr() == network.addr().to_canonical());
     let forwarded = select(vec![ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded]);
-    (address(), any::<bool>(), option::of(tls()), vec(network, 0..3), forwarded, forwarding()).prop_map(
-        |(bind, h2c, tls, trust, forwarded, forwarding)| Listener {
+    (address(), any::<bool>(), option::of(tls()), vec(network, 0..3), forwarded, forwarding(), any::<bool>())
+        .prop_map(|(bind, h2c, tls, trust, forwarded, forwarding, to_https)| Listener {
             bind,
             h2c,
             tls,
             trust,
             forwarded,
             forwarding,
-        },
-    )
+            to_https,
+        })
 }
 
 fn forwarding() -> impl Strategy<Value = Forwarding> {
@@ -271,12 +274,43 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
         protocols: protocols.into_iter().map(str::to_owned).collect(),
         idle,
     });
-    (condition(), chain, 0..clusters, upgrades).prop_map(|(when, chain, cluster, upgrades)| Route {
+    let cluster =
+        (0..clusters).prop_map(|cluster| Target::Cluster(ClusterId(u32::try_from(cluster).unwrap())));
+    let target = prop_oneof![cluster, answer().prop_map(|answer| Target::Answer(Box::new(answer)))];
+    (condition(), chain, target, upgrades).prop_map(|(when, chain, target, upgrades)| Route {
         name: String::new(),
         when,
         chain,
-        cluster: ClusterId(u32::try_from(cluster).unwrap()),
+        target,
         upgrades,
+    })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let body = prop_oneof![
+        Just(Body::None),
+        text().prop_map(Body::Text),
+        path().prop_map(Body::File),
+        parsed::<Redirect>(r"https://\$\{host\}\$\{target\}|/[a-z]{1,4}\$\{path\}\?\$\{query\}")
+            .prop_map(Body::Redirect),
+    ];
+    let header = ("[a-z]{1,8}", "[!-~]{0,8}");
+    (body, vec(header, 0..3), select(vec![200, 404, 599])).prop_map(|(body, headers, status)| {
+        let status = if matches!(body, Body::Redirect(_)) { 301 } else { status };
+        let headers = headers.into_iter().enumerate().map(|(at, (name, value))| {
+            (numbered(&name.parse().unwrap(), at), value.parse::<HeaderValue>().unwrap())
+        });
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: headers.collect(), body }
+    })
+}
+
+fn answers() -> impl Strategy<Value = Answers> {
+    let page = || (option::of(path()), option::of(path())).prop_map(|(html, json)| Page { html, json });
+    let statuses = prop_oneof![(400..600_u16).prop_map(Statuses::One), (4..6_u16).prop_map(Statuses::Class)];
+    (page(), btree_map(statuses, page(), 0..3), 1..3600_u64).prop_map(|(page, pages, seconds)| Answers {
+        page,
+        pages: pages.into_iter().collect(),
+        retry_after: Duration::from_secs(seconds),
     })
 }
 

@@ -72,7 +72,7 @@ fn placeless(mut config: Config) -> Config {
 fn the_schema_accepts_what_is_accepted() {
     let examples = fs::read_dir("examples").unwrap().map(|file| file.unwrap().path());
     let extremes = ["tests/ui/minimal.yaml", "tests/ui/maximal.yaml", "edge.yaml"].map(PathBuf::from);
-    for valid in examples.chain(extremes) {
+    for valid in examples.filter(|path| path.is_file()).chain(extremes) {
         let yaml = fs::read_to_string(&valid).unwrap();
         let yaml: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(json_schema::check(&schema(), &yaml), Ok(()), "{}", valid.display());
@@ -121,6 +121,6 @@ routes: [{ name: all, to: south }]
 fn a_report_has_an_end() {
     let yaml = format!("listeners: [{}]", "1, ".repeat(5000));
     let report = parse(&yaml, Path::new(ORIGIN)).unwrap_err();
-    assert_eq!(report.count(), 5002);
-    assert!(report.to_string().ends_with("5002 problems, of which 100 are shown"), "{report}");
+    assert_eq!(report.count(), 5001);
+    assert!(report.to_string().ends_with("5001 problems, of which 100 are shown"), "{report}");
 }

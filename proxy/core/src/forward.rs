@@ -160,14 +160,23 @@ fn identify(
     {
         return id;
     }
-    // 128 random bits: unique, not secret.
-    let digits = text::hexadecimal::<32>(u128::from(draw()) << 64 | u128::from(draw()));
+    let digits = fresh_digits(draw);
     if manner == RequestId::Off {
         headers.remove(X_REQUEST_ID);
     } else if let Ok(value) = HeaderValue::from_bytes(&digits) {
         headers.insert(X_REQUEST_ID, value);
     }
     text::of(&digits).into()
+}
+
+/// An identifier for an exchange whose head nothing was read of.
+pub fn fresh_id(mut draw: impl FnMut() -> u64) -> Box<str> {
+    text::of(&fresh_digits(&mut draw)).into()
+}
+
+/// 128 random bits: unique, not secret.
+fn fresh_digits(draw: &mut impl FnMut() -> u64) -> [u8; 32] {
+    text::hexadecimal(u128::from(draw()) << 64 | u128::from(draw()))
 }
 
 /// The identifier that a trusted proxy gave the exchange, if it is fit for a log line.

@@ -11,6 +11,10 @@ pub mod route; // what they asked for
 pub mod head; // what filters see of it
 pub mod facts; // what filters leave for each other
 pub mod verdict; // what a filter answers
+pub mod template; // texts with places to fill in
+pub mod redirect; // where clients are sent instead
+pub mod accept; // what a client would rather have
+pub mod page; // what is said when something failed
 pub mod fault; // how a filter fails
 pub mod cluster; // who answers
 pub mod address; // where they are

@@ -9,7 +9,7 @@ use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
 use edgeloom_host::RequestSubject;
 use http::uri::PathAndQuery;
 
-use crate::generation::{Cluster, Lease, Route};
+use crate::generation::{Cluster, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::way::Tunnel;
 
@@ -104,7 +104,10 @@ impl Exchange {
 
     /// The cluster that a filter chose, or else the route's own.
     pub(crate) fn cluster(&self) -> Option<(ClusterId, &Cluster)> {
-        let chosen = self.subject.cluster.or_else(|| self.route().map(|route| route.cluster))?;
+        let chosen = self.subject.cluster.or_else(|| match self.route()?.target {
+            Target::Cluster(cluster) => Some(cluster),
+            Target::Answer(_) => None,
+        })?;
         Some((chosen, self.generation.cluster(chosen)?))
     }
 }

@@ -1,6 +1,8 @@
 //! Everything built from one accepted configuration: immutable, numbered, published by one store.
 
 mod build; // from a configuration to a generation
+mod answers; // what it has the edge say
+mod refused; // why it is none
 mod keep; // one attempt after the other
 mod drain; // the end of generations
 mod watch; // files that change
@@ -16,15 +18,18 @@ use edgeloom_core::condition::Condition;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::forward::Forwarding;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
+use edgeloom_core::page::Pages;
 use edgeloom_core::route::RouteTable;
 use edgeloom_host::{Filter, Phases};
 use jiff::Timestamp;
 use pingora_core::upstreams::peer::HttpPeer;
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use build::{Attempt, Builder, Draft, Reading, sentence};
+pub(crate) use answers::{RouteAnswer, Says};
+pub(crate) use build::{Attempt, Builder, Draft, Reading};
 pub(crate) use drain::{Obituary, bury, ended};
 pub(crate) use keep::{Keeper, Trigger, listeners};
+pub(crate) use refused::sentence;
 pub(crate) use watch::{Seen, watch as watch_files};
 
 use crate::listen::tls::{Certificate, Tls};
@@ -44,9 +49,10 @@ pub(crate) struct Generation {
     clusters: Box<[Cluster]>,
     pub(crate) filters: Box<[Loaded]>,
     /// By the position of the listener.
-    trust: Box<[Trust]>,
-    nobody: Trust,
-    forwarding: Box<[Forwarding]>,
+    entrances: Box<[Entrance]>,
+    nobody: Entrance,
+    /// What is said where something failed.
+    pub(crate) pages: Pages,
     /// By the position of the listener; those that speak in the clear have none.
     tls: Box<[Option<Arc<Tls>>]>,
     geo: Option<build::OpenGeo>,
@@ -55,13 +61,29 @@ pub(crate) struct Generation {
     obituaries: UnboundedSender<Obituary>,
 }
 
+/// What of a listener changes with the generation.
+#[derive(Clone, Default)]
+pub(crate) struct Entrance {
+    pub(crate) trust: Trust,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) to_https: bool,
+}
+
 /// A route with everything that an exchange on it needs, looked up.
 pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) chain: Box<[Link]>,
-    pub(crate) cluster: ClusterId,
+    /// Who answers, unless a filter decides otherwise.
+    pub(crate) target: Target,
     pub(crate) upgrades: edgeloom_config::Upgrades,
     pub(crate) metrics: Arc<RouteMetrics>,
+}
+
+/// Who answers the requests of a route.
+pub(crate) enum Target {
+    Cluster(ClusterId),
+    /// The edge itself.
+    Answer(Box<RouteAnswer>),
 }
 
 /// A filter in a chain.
@@ -130,12 +152,8 @@ impl Generation {
         self.tls.iter().flatten().flat_map(|tls| tls.certificates())
     }
 
-    pub(crate) fn trust(&self, listener: usize) -> &Trust {
-        self.trust.get(listener).unwrap_or(&self.nobody)
-    }
-
-    pub(crate) fn forwarding(&self, listener: usize) -> &Forwarding {
-        self.forwarding.get(listener).unwrap_or(&Forwarding::DEFAULT)
+    pub(crate) fn entrance(&self, listener: usize) -> &Entrance {
+        self.entrances.get(listener).unwrap_or(&self.nobody)
     }
 }
 

@@ -77,6 +77,10 @@ pub(crate) const UPSTREAM_PING: Duration = Duration::from_secs(10);
 /// The most tries of one exchange: the first, and as many retries as a cluster may be configured with.
 pub(crate) const TRIES_MAX: usize = 6;
 
+/// The largest page for a failure that an operator may give: a page for people that needs nothing else, and that is filled in
+/// anew each time.
+pub(crate) const PAGE_MAX: usize = 64 * 1024;
+
 /// The most access-log lines that wait to be written; more are dropped and counted.
 pub(crate) const LOG_LINES_MAX: usize = 8192;
 

@@ -146,6 +146,8 @@ fn proxy(edge: Arc<Edge>, h2c: bool, workers: usize) -> HttpProxy<Way> {
     let mut options = HttpServerOptions::default();
     options.h2c = h2c;
     options.h2_idle_timeout = Some(KEEPALIVE);
+    // We refuse it ourselves: Pingora would sign the refusal, in HTTP/2 where nobody could take that out again.
+    options.allow_connect_method_proxying = true;
     proxy.server_options = Some(options);
     proxy
 }

@@ -1,6 +1,8 @@
 //! What can go wrong with an exchange, and what the client is told of it.
 
 use edgeloom_core::fault::FaultKind;
+use edgeloom_core::forward;
+use edgeloom_core::page::Told;
 use edgeloom_core::verdict::Answer;
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -15,6 +17,8 @@ use crate::way;
 pub(crate) enum Failure {
     #[error("the request is malformed")]
     Malformed,
+    #[error("CONNECT is not served")]
+    Connect,
     #[error("the request target is too long")]
     TargetTooLong,
     #[error("the request head is too large")]
@@ -50,40 +54,56 @@ pub(crate) enum Failure {
 }
 
 /// What the client is told. The log line says the rest.
-pub(crate) fn answer_for(failure: Failure) -> Answer {
-    let (status, body) = match failure {
-        Failure::Malformed => (StatusCode::BAD_REQUEST, "The request is malformed.\n"),
-        Failure::TargetTooLong => (StatusCode::URI_TOO_LONG, "The path and query are too long.\n"),
+pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
+    match failure {
+        Failure::Malformed => (StatusCode::BAD_REQUEST, "The request is malformed."),
+        Failure::Connect => (StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served."),
+        Failure::TargetTooLong => (StatusCode::URI_TOO_LONG, "The path and query are too long."),
         Failure::HeadTooLarge => {
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large.\n")
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large.")
         }
         Failure::Misdirected => {
-            (StatusCode::MISDIRECTED_REQUEST, "This host is not served on this connection.\n")
+            (StatusCode::MISDIRECTED_REQUEST, "This host is not served on this connection.")
         }
-        Failure::NoRoute => (StatusCode::NOT_FOUND, "There is nothing here.\n"),
+        Failure::NoRoute => (StatusCode::NOT_FOUND, "There is nothing here."),
         Failure::Filter(FaultKind::Overran) => {
-            (StatusCode::GATEWAY_TIMEOUT, "The request could not be processed in time.\n")
+            (StatusCode::GATEWAY_TIMEOUT, "The request could not be processed in time.")
         }
         Failure::Filter(FaultKind::Returned | FaultKind::Trapped | FaultKind::Outgrew) => {
-            (StatusCode::BAD_GATEWAY, "The request could not be processed.\n")
+            (StatusCode::BAD_GATEWAY, "The request could not be processed.")
         }
-        Failure::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No server is there to answer.\n"),
+        Failure::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No server is there to answer."),
         Failure::UpstreamDistrusted(_) | Failure::UpstreamHandshake => {
-            (StatusCode::BAD_GATEWAY, "The server could not be trusted.\n")
+            (StatusCode::BAD_GATEWAY, "The server could not be trusted.")
         }
-        Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached.\n"),
+        Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached."),
         Failure::UpstreamTimeout | Failure::UpstreamHandshakeTimeout => {
-            (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.\n")
+            (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.")
         }
         Failure::UpstreamBrokeOff | Failure::UpstreamMalformed => {
-            (StatusCode::BAD_GATEWAY, "The server did not give a whole answer.\n")
+            (StatusCode::BAD_GATEWAY, "The server did not give a whole answer.")
         }
-        Failure::ClientTimeout => (StatusCode::REQUEST_TIMEOUT, "The request did not come in time.\n"),
+        Failure::ClientTimeout => (StatusCode::REQUEST_TIMEOUT, "The request did not come in time."),
         // Nobody is there to read it; the status is what the log says.
         Failure::ClientGone => (StatusCode::BAD_REQUEST, ""),
-        Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here.\n"),
-    };
-    Answer::text(status, body)
+        Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here."),
+    }
+}
+
+/// The answer to a failure, in the form that the request asks for.
+pub(crate) fn answer_for(failure: Failure, session: &Session, exchange: &mut Exchange) -> Answer {
+    let (status, message) = told(failure);
+    page(status, message, session, exchange)
+}
+
+/// The page for a status.
+pub(crate) fn page(status: StatusCode, message: &str, session: &Session, exchange: &mut Exchange) -> Answer {
+    // A head that is refused at once was not read for the one it may have.
+    if exchange.subject.id.is_empty() {
+        exchange.subject.id = forward::fresh_id(|| fastrand::u64(..));
+    }
+    let told = Told { status, message, id: &exchange.subject.id };
+    exchange.generation.pages.answer(told, &session.req_header().headers)
 }
 
 /// Answers for a failure before an upstream was involved.
@@ -93,7 +113,12 @@ pub(crate) fn answer_for(failure: Failure) -> Answer {
 /// Where the client can not be written to.
 pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure: Failure) -> Result<()> {
     exchange.failure = Some(failure);
-    way::answer::send(session, exchange, answer_for(failure)).await
+    if failure == Failure::Connect {
+        // What follows was meant for somebody else, and is no request.
+        session.set_keepalive(None);
+    }
+    let answer = answer_for(failure, session, exchange);
+    way::answer::send(session, exchange, answer).await
 }
 
 /// Answers for a failure on the way to an upstream or back, if that can still be done.
@@ -104,7 +129,7 @@ pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Ex
     let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
     let mut error_code = 0;
     if !begun && failure != Failure::ClientGone {
-        let answer = answer_for(failure);
+        let answer = answer_for(failure, session, exchange);
         error_code = answer.status.as_u16();
         // Pingora closes the connection after this; the client should know.
         session.set_keepalive(None);
@@ -150,6 +175,7 @@ mod tests {
         let faults = FaultKind::ALL.map(Failure::Filter);
         let others = [
             Failure::Malformed,
+            Failure::Connect,
             Failure::TargetTooLong,
             Failure::HeadTooLarge,
             Failure::Misdirected,
@@ -167,10 +193,8 @@ mod tests {
             Failure::Internal,
         ];
         let line = |failure: &Failure| {
-            let answer = answer_for(*failure);
-            let body = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
-            format!("{:<40} {} {body}", failure.to_string(), answer.status.as_u16()).trim_end().to_owned()
-                + "\n"
+            let (status, message) = told(*failure);
+            format!("{:<40} {} {message}", failure.to_string(), status.as_u16()).trim_end().to_owned() + "\n"
         };
         let written: String = others.iter().chain(&faults).map(line).collect();
         let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rescue.txt");

@@ -180,8 +180,12 @@ impl Edge {
     /// Everything that happens before an upstream is involved. Waits for nothing.
     fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
         let mut parts = identify::take(session, exchange, self)?;
-        let flow = route::choose(exchange).and_then(|()| request_chain::run(exchange));
+        let flow = answer::to_https(exchange, self.listener)
+            .unwrap_or_else(|| route::choose(exchange).and_then(|()| request_chain::run(exchange)));
         identify::give_back(session, exchange, &mut parts);
-        flow
+        match flow? {
+            Flow::Onward => answer::of_route(session, exchange),
+            answered @ Flow::Answer(_) => Ok(answered),
+        }
     }
 }

@@ -1,32 +1,36 @@
 //! From a configuration to a generation. Blocks: compiles, reads databases.
 
-mod listeners; // how they speak TLS
+mod geo; // where addresses are
+mod listeners; // how listeners speak TLS
+
+pub(crate) use self::geo::OpenGeo;
+pub(super) use self::listeners::TlsRefused;
 
 use std::collections::HashSet;
-use std::error::Error;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use edgeloom_config::{Config, GeoSource, Place, Report, UpstreamTls};
+use edgeloom_config::{Config, Report, UpstreamTls};
 use edgeloom_core::client::Trust;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::route::RouteTable;
-use edgeloom_host::geo::GeoError;
-use edgeloom_host::{FilterPlan, Geo, Grants, Host, Instances, Opened, PrepareError, Source};
+use edgeloom_host::{FilterPlan, Grants, Host, Instances, Opened, PrepareError, Source};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::listeners::{TlsRefused, open_tls, place};
+use self::geo::{geo_files, open};
+use self::listeners::{open_tls, place};
+use super::answers::{self, Answers};
+use super::refused::{FilterRefused, Refused};
 use super::watch::{Seen, Stamp};
-use super::{Cluster, Generation, Link, Loaded, Obituary, Route};
+use super::{Cluster, Entrance, Generation, Link, Loaded, Obituary, Route, Target};
 use crate::listen::tls::Tls;
 use crate::metrics::{Apart, Metrics};
-use crate::upstreams::credentials::{Credentials, CredentialsError};
+use crate::upstreams::credentials::Credentials;
 use crate::upstreams::peer::{At, Reach};
 
 /// Builds generations: everything that stays the same from one to the next.
@@ -70,35 +74,9 @@ pub(crate) struct Draft {
     pub(crate) warnings: Vec<String>,
     /// By the position of the listener.
     tls: Vec<Option<Arc<Tls>>>,
+    answers: Answers,
     /// How many filters were compiled or configured for it.
     pub(crate) made: usize,
-}
-
-/// A geo database, and what its files were when it was read.
-#[derive(Clone)]
-pub(crate) struct OpenGeo {
-    files: Vec<(PathBuf, Option<Stamp>)>,
-    geo: Arc<Geo>,
-}
-
-/// Why a configuration is no generation. Nothing has changed then.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    Config(Report),
-    Geo(GeoError),
-    /// The name of the cluster, and what is wrong with its `tls`.
-    Credentials(String, CredentialsError),
-    Tls(Vec<TlsRefused>),
-    Filters(Vec<FilterRefused>),
-}
-
-/// A filter that could not be prepared.
-#[derive(Debug)]
-pub(crate) struct FilterRefused {
-    name: String,
-    place: Place,
-    /// Of several filters, where it is their module's.
-    error: Arc<PrepareError>,
 }
 
 impl Builder {
@@ -123,6 +101,8 @@ impl Builder {
         let geo =
             config.geo.as_ref().map(|source| open(source, running)).transpose().map_err(Refused::Geo)?;
         let tls = open_tls(&config, running).map_err(Refused::Tls)?;
+        let mut digest = Sha256::new_with_prefix(edgeloom_config::explain(&config));
+        let answers = answers::read(&config, &mut digest).map_err(Refused::Answers)?;
         // Each file is read once: all filters of a generation that name it have the same.
         let used: HashSet<usize> = config.filters.iter().map(|filter| filter.module).collect();
         let modules: Vec<_> = config.modules.iter().enumerate().collect();
@@ -152,11 +132,11 @@ impl Builder {
         if !refused.is_empty() {
             return Err(Refused::Filters(refused));
         }
-        let digest = Digest(Sha256::digest(edgeloom_config::explain(&config)).into());
+        let digest = Digest(digest.finalize().into());
         let mut warnings = warnings(&config);
         let now = Timestamp::now();
         warnings.extend(tls.iter().flatten().flat_map(|tls| tls.concerns(now)));
-        Ok(Draft { config, digest, filters, geo, credentials, tls, warnings, made })
+        Ok(Draft { config, digest, filters, geo, credentials, tls, warnings, answers, made })
     }
 
     fn load(
@@ -214,23 +194,21 @@ impl Builder {
         listeners: &[SocketAddr],
         running: Option<&Generation>,
     ) -> Generation {
-        let Draft { config, digest, filters, geo, credentials, tls, made: _, warnings: _ } = draft;
+        let Draft { config, digest, filters, geo, credentials, tls, answers, made: _, warnings: _ } = draft;
         let wanted: Vec<_> = listeners
             .iter()
             .enumerate()
             .map(|(position, bind)| (position, place(&config, position, bind)))
             .collect();
-        let written = |place: Option<usize>| place.and_then(|place| config.listeners.get(place));
         // A listener that was taken out of the file goes on as it was until the restart.
-        let trust = |(position, place): &(usize, Option<usize>)| {
-            let unchanged = || running.map(|running| running.trust(*position).clone()).unwrap_or_default();
-            let trust =
-                |listener: &edgeloom_config::Listener| Trust::new(listener.trust.clone(), listener.forwarded);
-            written(*place).map_or_else(unchanged, trust)
-        };
-        let forwarding = |(position, place): &(usize, Option<usize>)| {
-            let unchanged = || running.map(|running| *running.forwarding(*position)).unwrap_or_default();
-            written(*place).map_or_else(unchanged, |listener| listener.forwarding)
+        let entrance = |(position, place): &(usize, Option<usize>)| {
+            let unchanged = || running.map(|running| running.entrance(*position).clone()).unwrap_or_default();
+            let written = place.and_then(|place| config.listeners.get(place));
+            written.map_or_else(unchanged, |listener| Entrance {
+                trust: Trust::new(listener.trust.clone(), listener.forwarded),
+                forwarding: listener.forwarding,
+                to_https: listener.to_https,
+            })
         };
         let tls = |(position, place): &(usize, Option<usize>)| match place {
             Some(place) => tls.get(*place).cloned().flatten(),
@@ -245,11 +223,16 @@ impl Builder {
             time: Timestamp::now(),
             born: Instant::now(),
             table,
-            trust: wanted.iter().map(trust).collect(),
-            nobody: Trust::default(),
-            forwarding: wanted.iter().map(forwarding).collect(),
+            entrances: wanted.iter().map(entrance).collect(),
+            nobody: Entrance::default(),
             tls: wanted.iter().map(tls).collect(),
-            routes: config.routes.into_iter().map(|route| self.route(route)).collect(),
+            pages: answers.pages,
+            routes: config
+                .routes
+                .into_iter()
+                .zip(answers.targets)
+                .map(|(route, target)| self.route(route, target))
+                .collect(),
             clusters,
             credentials: credentials.into(),
             filters: filters.into(),
@@ -258,7 +241,7 @@ impl Builder {
         }
     }
 
-    fn route(&self, route: edgeloom_config::Route) -> Route {
+    fn route(&self, route: edgeloom_config::Route, target: Target) -> Route {
         let link = |link: edgeloom_config::Link| Link {
             filter: link.filter,
             always: link.when.is_always(),
@@ -268,7 +251,7 @@ impl Builder {
             metrics: self.metrics.route(&route.name),
             name: route.name.into(),
             chain: route.chain.into_iter().map(link).collect(),
-            cluster: route.cluster,
+            target,
             upgrades: route.upgrades,
         }
     }
@@ -382,16 +365,6 @@ fn warnings(config: &Config) -> Vec<String> {
     config.clusters.iter().filter(open).map(warn).collect()
 }
 
-/// The running generation's database where its files are the same, else a new one.
-fn open(source: &GeoSource, running: Option<&Generation>) -> Result<OpenGeo, GeoError> {
-    let files: Vec<_> = geo_files(source).map(stamped).collect();
-    if let Some(open) = running.and_then(|running| running.geo.as_ref()).filter(|open| open.files == files) {
-        return Ok(open.clone());
-    }
-    let geo = Geo::open(&source.database, source.asn.as_deref())?;
-    Ok(OpenGeo { files, geo: Arc::new(geo) })
-}
-
 /// Every file that a configuration names and that is read for it.
 fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
     let modules = config.modules.iter().map(|module| &module.path);
@@ -401,10 +374,7 @@ fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
         .chain(config.geo.iter().flat_map(geo_files))
         .chain(upstream.flat_map(UpstreamTls::files))
         .chain(downstream.flat_map(edgeloom_config::Tls::files))
-}
-
-fn geo_files(source: &GeoSource) -> impl Iterator<Item = &PathBuf> {
-    [&source.database].into_iter().chain(&source.asn)
+        .chain(answers::files(config))
 }
 
 fn stamped(path: impl AsRef<Path>) -> (PathBuf, Option<Stamp>) {
@@ -416,43 +386,4 @@ fn grant_names(grants: &Grants) -> Box<[Box<str>]> {
     let plain = [("geo", grants.geo.is_some()), ("log", grants.log)];
     let plain = plain.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name.into());
     plain.chain(clusters).collect()
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(report) => write!(f, "{report}"),
-            Self::Geo(error) => f.write_str(&sentence(error)),
-            Self::Credentials(cluster, error) => {
-                write!(f, "`tls` of cluster `{cluster}`: {}", sentence(error))
-            }
-            Self::Tls(refused) => {
-                let lines: Vec<_> = refused.iter().map(ToString::to_string).collect();
-                f.write_str(&lines.join("\n"))
-            }
-            Self::Filters(refused) => {
-                for (n, FilterRefused { name, place, error }) in refused.iter().enumerate() {
-                    let line = if n == 0 { "" } else { "\n" };
-                    write!(f, "{line}{place}: filter `{name}`: {}", sentence(&**error))?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Error for Refused {}
-
-/// An error with its sources, in one line; some errors repeat their source's words.
-pub(crate) fn sentence(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
-    }
-    text
 }

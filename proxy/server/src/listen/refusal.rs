@@ -1,5 +1,5 @@
 //! What Pingora answers by itself, before there is an exchange: 400 to a head
-//! that is no request, 405 to CONNECT.
+//! that is no request.
 //!
 //! No callback tells of it; but until a head is complete, nobody else writes to
 //! the connection. So what is written then is a refusal: it can be logged, and

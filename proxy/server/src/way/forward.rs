@@ -6,7 +6,7 @@ use edgeloom_core::client::Client;
 use edgeloom_core::forward::{self, Vouched};
 use http::HeaderMap;
 
-use crate::generation::Generation;
+use crate::generation::{Entrance, Generation};
 use crate::way::Edge;
 
 /// Replaces what the client says of itself by what we know; returns what that is.
@@ -19,8 +19,7 @@ pub(super) fn vouch(
 ) -> Vouched {
     // Every socket of ours has a peer with an Internet address.
     let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
-    let trust = generation.trust(edge.listener);
-    let forwarding = generation.forwarding(edge.listener);
+    let Entrance { trust, forwarding, .. } = generation.entrance(edge.listener);
     let draw = || fastrand::u64(..);
     forward::vouch(headers, Client { address, secure }, trust, forwarding, edge.port.as_ref(), draw)
 }

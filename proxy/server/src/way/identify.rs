@@ -5,6 +5,7 @@
 
 use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
+use http::Method;
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
@@ -88,6 +89,9 @@ pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, parts: &
 
 /// Refuses what is too large or can not be routed, before anything is done with it.
 fn check(head: &RequestHeader) -> Result<(), Failure> {
+    if head.method == Method::CONNECT {
+        return Err(Failure::Connect);
+    }
     if head.raw_path().len() > REQUEST_TARGET_MAX {
         return Err(Failure::TargetTooLong);
     }

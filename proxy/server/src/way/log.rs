@@ -41,7 +41,7 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
 pub(super) fn refused(edge: &Edge, peer: Option<SocketAddr>, status: u16) {
     edge.metrics.unrouted.count(StatusCode::from_u16(status).ok());
     let generation = edge.generations.current().number;
-    let failure = if status == 405 { "CONNECT is not served" } else { "the request is malformed" };
+    let failure = "the request is malformed";
     write_line(edge, &Refused { time: Time(Timestamp::now()), peer, status, generation, failure });
 }
 
@@ -165,7 +165,7 @@ impl<'a> Record<'a> {
         let waited = exchange.asked_upstream.zip(exchange.heard_upstream);
         Self {
             time: Time(ended.saturating_sub(duration).unwrap_or(ended)),
-            id: exchange.asked.is_some().then_some(&exchange.subject.id),
+            id: Some(&*exchange.subject.id).filter(|id| !id.is_empty()),
             trace: exchange.trace.as_ref().map(|trace| trace.id().to_string()),
             span: exchange.trace.as_ref().map(|trace| trace.span().to_string()),
             client: exchange.asked.is_some().then_some(exchange.subject.client.address),

@@ -33,6 +33,7 @@ impl Example {
             .collect();
         let filters = super::module("headers").parent().unwrap().to_owned();
         let file = folder.path().join("edge.yaml");
+        copy(&examples().join("pages"), &folder.path().join("pages"));
         let moved = example.elsewhere(&moved, &filters, &database).unwrap();
         // The default port is one for all.
         let admin = if moved.text().contains("\nadmin:") { "" } else { "admin: { bind: '127.0.0.1:0' }\n" };
@@ -46,6 +47,13 @@ impl Example {
     #[track_caller]
     fn origin(&self, request: Request) -> String {
         self.edge.request(request).echo().origin.unwrap()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
 }
 
@@ -73,6 +81,17 @@ fn ab_split() {
     assert_eq!(again.header("x-ab-checkout"), variant.header("x-ab-checkout"));
     assert!(variant.header("x-ab-checkout").is_some());
     assert_eq!(example.edge.get("/").echo().header("x-ab-checkout"), None);
+}
+
+#[test]
+fn acme() {
+    let example = Example::start("acme");
+    assert_eq!(
+        example.origin(Request::get("/.well-known/acme-challenge/token").host("shop.example")),
+        "8101"
+    );
+    let moved = example.edge.request(Request::get("/cart?item=1").host("shop.example"));
+    assert_eq!((moved.status(), moved.header("location")), (308, Some("https://shop.example/cart?item=1")));
 }
 
 #[test]
@@ -146,6 +165,19 @@ fn load_balancing() {
 }
 
 #[test]
+fn maintenance() {
+    let example = Example::start("maintenance");
+    let closed = |accept| example.edge.request(Request::get("/").header("accept", accept));
+    let page = closed("text/html");
+    assert_eq!((page.status(), page.header("retry-after")), (503, Some("3600")));
+    assert!(page.text().contains("closed for an hour"), "{}", page.text());
+    let json: serde_json::Value = closed("application/json").json();
+    assert_eq!(json["error"]["code"], 503);
+    assert_eq!(example.origin(Request::get("/").cookie("staff", "1")), "8101");
+    assert_eq!(example.edge.get("/robots.txt").text(), "User-agent: *\nDisallow: /cart/\n");
+}
+
+#[test]
 fn path_rewrites() {
     let example = Example::start("path-rewrites");
     for (path, at_origin) in [("/p/17", "/articles/17"), ("/shop/cart?a=b", "/cart?a=b"), ("/else", "/else")]
@@ -165,6 +197,18 @@ fn redirects() {
         let response = example.edge.get(path);
         assert_eq!((response.status(), response.header("location")), (status, location));
     }
+}
+
+#[test]
+fn trace_context() {
+    let example = Example::start("trace-context");
+    let theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let asked = example.edge.request(Request::get("/").header("traceparent", theirs)).echo();
+    let line = super::line_about(&example.edge, "/");
+    let ours = format!("00-{}-{}-01", line["trace"].as_str().unwrap(), line["span"].as_str().unwrap());
+    assert_eq!(asked.header("traceparent"), Some(&*ours));
+    assert_ne!(line["trace"], "0af7651916cd43dd8448eb211c80319c");
+    assert!(asked.header("forwarded").unwrap().starts_with("for=127.0.0.1;host="));
 }
 
 #[test]

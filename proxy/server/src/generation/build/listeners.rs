@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use edgeloom_config::Config;
 
-use super::sentence;
 use crate::generation::Generation;
+use crate::generation::sentence;
 use crate::listen::tls::{Tls, TlsError};
 
 /// A listener that can not speak TLS as it should.
