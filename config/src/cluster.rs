@@ -2,18 +2,31 @@
 
 pub(crate) mod tls; // in secret
 
+pub(crate) mod balance; // how one of them is chosen
+pub(crate) mod health; // whether they are well
+pub(crate) mod trouble; // what is done when they fail
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use edgeloom_core::address::Address;
-use edgeloom_core::cluster::Endpoint;
+use edgeloom_core::breaker::Break;
+use edgeloom_core::cluster::{Balance, Endpoint};
+use edgeloom_core::ids::ClusterId;
+use edgeloom_core::outlier::Eject;
+use edgeloom_core::retry::Retry;
 
-use crate::limits::{Retries, Timeout, Weight};
+use crate::limits::{Timeout, Weight};
+use crate::names::Name;
 use crate::problem::{Problem, Problems};
-use crate::raw;
+use crate::resolve::Known;
 use crate::tree::{At, Span};
-use crate::written::{List, OneOf, meant, texts, words};
+use crate::written::{Field, List, OneOf, meant, texts, words};
+use crate::{Config, raw};
+
+pub use health::{Health, HttpCheck, Statuses};
+pub use trouble::Load;
 
 /// A named group of servers.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +39,15 @@ pub struct Cluster {
     pub tls: Option<tls::UpstreamTls>,
     /// Which header says, before all else, who the client is.
     pub proxy_protocol: Option<ProxyHeader>,
+    pub balance: Balance,
+    pub health: Option<Health>,
+    pub eject: Option<Eject>,
+    pub retry: Retry,
+    pub load: Load,
+    pub breaker: Option<Break>,
     pub timeouts: Timeouts,
-    /// Further tries at other endpoints after one could not be connected to.
-    pub retries: u8,
+    /// Asked in this order where none of its endpoints can be: none twice, nor itself.
+    pub failover: Vec<ClusterId>,
 }
 
 /// What endpoints speak.
@@ -56,12 +75,16 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the TLS handshake after that.
     pub tls: Duration,
+    /// From the connection to the first byte of the response; `None` for no longer than `read`.
+    pub first_byte: Option<Duration>,
     /// Between two reads from it.
     pub read: Duration,
     /// To take what is written to it.
     pub write: Duration,
     /// How long an unused connection is kept.
     pub idle: Duration,
+    /// For the whole exchange; `None` for as long as there is progress.
+    pub total: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -72,9 +95,11 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(1),
             tls: Duration::from_secs(2),
+            first_byte: None,
             read: Duration::from_secs(30),
             write: Duration::from_secs(30),
             idle: Duration::from_secs(60),
+            total: None,
         }
     }
 }
@@ -84,6 +109,7 @@ impl Cluster {
         name: String,
         raw: raw::Cluster,
         folder: &Path,
+        known: &Known,
         problems: &mut Problems,
     ) -> Option<Self> {
         let endpoints = raw.endpoints.and_then(|endpoints| endpoints_of(endpoints.value, problems));
@@ -98,32 +124,72 @@ impl Cluster {
         if let (Spoken::Auto, Some(None)) = (protocol.value, &tls) {
             problems.push(protocol.span, Problem::NothingNegotiated);
         }
+        let balance = raw.balance.and_then(|balance| balance::resolve(balance, problems));
+        let failover = failover(&name, raw.failover, known, problems);
         Some(Self {
             name,
             endpoints: endpoints?,
             protocol: protocol.value,
             tls: tls?,
             proxy_protocol: raw.proxy_protocol?.value.into(),
+            balance: balance?,
+            health: health::resolve(raw.health?.value)?,
+            eject: trouble::eject(raw.eject?.value)?,
+            retry: trouble::retry(raw.retries?.value)?,
+            load: trouble::load(raw.limits?.value)?,
+            breaker: trouble::breaker(raw.breaker?.value)?,
             timeouts: Timeouts::resolve(&raw.timeouts?.value)?,
-            retries: u8::try_from(raw.retries?.value.0).ok()?,
+            failover: failover?,
         })
     }
 
-    pub(crate) fn write(&self) -> raw::Cluster {
+    pub(crate) fn write(&self, config: &Config) -> raw::Cluster {
         let endpoint = |endpoint: &Endpoint| {
             let address = endpoint.address.clone();
             let full = raw::Endpoint { address: meant(address), weight: meant(Weight(endpoint.weight)) };
             At::unwritten(OneOf::Full(full))
         };
+        let named = |id: &ClusterId| Some(At::unwritten(Name(config.clusters.get(id.index())?.name.clone())));
         raw::Cluster {
             endpoints: meant(List(self.endpoints.iter().map(endpoint).collect())),
             protocol: meant(self.protocol),
             tls: meant(self.tls.as_ref().map(tls::UpstreamTls::write)),
             proxy_protocol: meant(self.proxy_protocol.into()),
+            balance: meant(balance::write(&self.balance)),
+            health: meant(health::write(self.health.as_ref())),
+            eject: meant(trouble::write_eject(self.eject.as_ref())),
+            retries: meant(trouble::write_retry(&self.retry)),
+            limits: meant(self.load.into()),
+            breaker: meant(trouble::write_breaker(self.breaker.as_ref())),
             timeouts: meant(self.timeouts.into()),
-            retries: meant(Retries(self.retries.into())),
+            failover: meant(List(self.failover.iter().filter_map(named).collect())),
         }
     }
+}
+
+/// The clusters to fail over to. An exchange follows the list of the cluster that it was sent to and no other, so two
+/// clusters may stand in for each other without going round in a circle.
+fn failover(
+    cluster: &str,
+    raw: Field<List<Name>>,
+    known: &Known,
+    problems: &mut Problems,
+) -> Option<Vec<ClusterId>> {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut resolve = |At { value: name, span }: At<Name>| {
+        if name.0 == cluster {
+            problems.push(span, Problem::FailoverToItself { cluster: name.0 });
+            return None;
+        }
+        if let Some(first) = seen.insert(name.0.clone(), span) {
+            let problem = Problem::Repeated { what: "the cluster", item: name.0, remedy: "once is enough" };
+            problems.again(span, problem, first);
+            return None;
+        }
+        known.clusters.find(&name, span, problems).map(ClusterId)
+    };
+    let resolved: Vec<Option<ClusterId>> = raw?.value.0.into_iter().map(&mut resolve).collect();
+    resolved.into_iter().collect()
 }
 
 type RawEndpoint = OneOf<Address, raw::Endpoint>;
@@ -153,9 +219,11 @@ impl Timeouts {
         Some(Self {
             connect: raw.connect.as_ref()?.value.0,
             tls: raw.tls.as_ref()?.value.0,
+            first_byte: raw.first_byte.as_ref()?.value.as_ref().map(|timeout| timeout.0),
             read: raw.read.as_ref()?.value.0,
             write: raw.write.as_ref()?.value.0,
             idle: raw.idle.as_ref()?.value.0,
+            total: raw.total.as_ref()?.value.as_ref().map(|timeout| timeout.0),
         })
     }
 }
@@ -165,9 +233,11 @@ impl From<Timeouts> for raw::Times {
         Self {
             connect: meant(Timeout(timeouts.connect)),
             tls: meant(Timeout(timeouts.tls)),
+            first_byte: meant(timeouts.first_byte.map(Timeout)),
             read: meant(Timeout(timeouts.read)),
             write: meant(Timeout(timeouts.write)),
             idle: meant(Timeout(timeouts.idle)),
+            total: meant(timeouts.total.map(Timeout)),
         }
     }
 }

@@ -32,7 +32,7 @@ fn write(config: &Config) -> raw::File {
         answers: meant(config.answers.clone().into()),
         modules: entries(&config.modules, |module| (&module.name, module.write())),
         filters: entries(&config.filters, |filter| (&filter.name, filter.write(config))),
-        clusters: entries(&config.clusters, |cluster| (&cluster.name, cluster.write())),
+        clusters: entries(&config.clusters, |cluster| (&cluster.name, cluster.write(config))),
         routes: meant(List(config.routes.iter().map(|route| At::unwritten(route.write(config))).collect())),
     }
 }

@@ -35,7 +35,7 @@ use written::Written;
 
 pub use answers::{Answers, Page};
 pub use cluster::tls::{ClientCertificate, UpstreamTls};
-pub use cluster::{Cluster, ProxyHeader, Spoken, Timeouts};
+pub use cluster::{Cluster, Health, HttpCheck, Load, ProxyHeader, Spoken, Statuses, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::{

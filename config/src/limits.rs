@@ -43,6 +43,22 @@ bounded! {
         because "weights are shares against each other; to send an endpoint nothing, leave it out";
     Retries(u32) = "the number of retries" from 0, to 5,
         because "with every further try the client waits for another connect timeout";
+    Failures(u32) = "the number of failures" from 1, to 1000,
+        because "one is the fewest there can be, and nobody has the patience for more than a thousand";
+    Concurrency(u32) = "the number of requests at one time" from 1, to 1_000_000,
+        because "a cluster that may be asked nothing is of no use, and there are no more connections than that";
+    Waiting(u32) = "the number of requests that wait" from 0, to 100_000,
+        because "each holds a connection and its memory, and what has waited for long is wanted by nobody";
+    Sample(u32) = "the number of requests to judge by" from 1, to 1_000_000,
+        because "of none there is no share";
+    Pause(Duration) = "a pause" from Duration::from_millis(10), to HOUR,
+        because "below that nothing has changed; whoever is to be left alone for longer is taken out of the list";
+    CheckInterval(Duration) = "the time between checks" from Duration::from_millis(20), to HOUR,
+        because "endpoints have better things to do, and an hour late is too late";
+    CheckCount(u32) = "the number of checks" from 1, to 100,
+        because "it takes one to know, and with more than a hundred nobody would";
+    MaxAge(Duration) = "the age of a cookie" from Duration::from_secs(1), to HOUR * 24 * 400,
+        because "cookies count in seconds, and browsers keep none for longer than 400 days";
     WorkerCount(u32) = "the number of workers" from 1, to 1024,
         because "one is needed, and more threads than cores only take turns";
     Drain(Duration) = "the time to drain" from Duration::ZERO, to HOUR,

@@ -57,6 +57,10 @@ pub(crate) enum Problem {
     ChainTooLong { route: String, length: usize, most: usize },
     #[error("the settings of filter `{filter}` are {length} bytes of JSON")]
     SettingsTooLong { filter: String, length: usize, most: usize },
+    #[error("{section} needs one of {}, and no more", listed(fields))]
+    NotOne { section: &'static str, fields: &'static [&'static str] },
+    #[error("cluster `{cluster}` fails over to itself")]
+    FailoverToItself { cluster: String },
     #[error("filter `{filter}` is granted `geo`, but no database is named")]
     NoGeoDatabase { filter: String },
     #[error("`{field}` is given without `{other}`")]
@@ -103,6 +107,8 @@ impl Problem {
             Self::NothingToVerify => "nothing-to-verify",
             Self::NoTlsName { .. } => "no-tls-name",
             Self::NothingNegotiated => "nothing-negotiated",
+            Self::NotOne { .. } => "not-one",
+            Self::FailoverToItself { .. } => "failover-to-itself",
         }
     }
 
@@ -126,6 +132,8 @@ impl Problem {
             | Self::NothingToVerify
             | Self::NoTlsName { .. }
             | Self::NothingNegotiated
+            | Self::NotOne { .. }
+            | Self::FailoverToItself { .. }
             | Self::MissingField { .. }
             | Self::AdminBind { .. }
             | Self::Target { .. }
@@ -182,6 +190,10 @@ impl Problem {
             }
             Self::SettingsTooLong { .. } => {
                 Some("split the filter in two with a part of the settings each".to_owned())
+            }
+            Self::NotOne { .. } => Some("write the one that is meant".to_owned()),
+            Self::FailoverToItself { .. } => {
+                Some("name clusters that stand elsewhere, or leave `failover` out".to_owned())
             }
             Self::NoGeoDatabase { .. } => {
                 Some("add `geo: { database: city.mmdb }` at the top level, or remove the grant".to_owned())

@@ -14,7 +14,10 @@ use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
+use crate::cluster::balance::{Choice, Way};
+use crate::cluster::health::{Check, Simple};
 use crate::cluster::tls::ClusterTls;
+use crate::cluster::trouble::{Breaking, DEFAULT_EJECT, Ejecting, Loading, Retrying, Without, write_eject};
 use crate::cluster::{ProxyWord, Spoken};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
@@ -27,7 +30,7 @@ use crate::problem::Problems;
 use crate::route::{Protocol, QueryName};
 use crate::tree::{At, Node};
 use crate::written::{Entries, List, OneOf, OneOrMany, Written, meant, section};
-use crate::{AccessLog, Answers, Cache, Timeouts, answers, route};
+use crate::{AccessLog, Answers, Cache, Load, Timeouts, answers, route};
 
 section! {
     /// The whole file.
@@ -148,7 +151,7 @@ section! {
 section! {
     /// A group of servers, any of which can answer.
     Cluster = "a cluster" {
-        /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket. They take turns, by weight.
+        /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket.
         endpoints: List<OneOf<Address, Endpoint>, 1>,
         /// What the endpoints speak: `http1`; `http2`, negotiated where there is TLS and by prior knowledge where there is none (h2c); or `auto`, whichever of the two an endpoint prefers, which takes TLS. Over HTTP/2 many requests share a connection; gRPC needs it.
         protocol: Spoken = Spoken::Http1,
@@ -156,10 +159,22 @@ section! {
         tls: Option<ClusterTls> = None,
         /// Whether endpoints are told who the client is before anything else on a connection, by the PROXY protocol: `off`, `v1` or `v2`. Connections are then shared by the requests of one client only. An endpoint that does not expect it takes it for a malformed request.
         proxy_protocol: ProxyWord = ProxyWord::Off,
+        /// How the endpoint to ask is chosen: `round-robin` (in turns, by weight), `least-request` (the less busy of two that are drawn by weight), `{ hash: … }` (the same one for the same client, header or cookie), or `{ sticky: … }` (the one that answered before). Whoever is unwell, ejected or full is passed over; but where fewer than one in five are left, all are asked as if they were well.
+        balance: OneOf<Way, Choice> = OneOf::Short(Way::RoundRobin),
+        /// How endpoints are asked whether they are well: `connect`, a map, or `off`.
+        health: OneOf<Simple, Check> = OneOf::Short(Simple::Off),
+        /// When an endpoint is passed over for what came of the requests that were sent to it; `off` for never.
+        eject: OneOf<Without, Ejecting> = write_eject(Some(&DEFAULT_EJECT)),
+        /// When another endpoint is tried after one has failed: a whole number of further tries, or a map.
+        retries: OneOf<Retries, Retrying> = OneOf::Short(Retries(1)),
+        /// How much the cluster is asked at one time. Unlimited by default.
+        limits: Loading = Loading::from(Load::default()),
+        /// When the whole cluster is left in peace for a moment because most requests fail.
+        breaker: OneOf<Without, Breaking> = OneOf::Short(Without::Off),
         /// How long an endpoint may take.
         timeouts: Times = Times::from(Timeouts::default()),
-        /// How many other endpoints are tried after one could not be connected to. Nothing has been sent by then, so every method may be retried.
-        retries: Retries = Retries(1),
+        /// The clusters to ask instead, in this order, where no endpoint of this one can be. Only the list of the cluster that a request was sent to counts, so two clusters may stand in for each other.
+        failover: List<Name> = List(Vec::new()),
     }
 }
 
@@ -180,12 +195,16 @@ section! {
         connect: Timeout = Timeout(Timeouts::default().connect),
         /// For the TLS handshake, once connected. It takes a round trip or two and some arithmetic.
         tls: Timeout = Timeout(Timeouts::default().tls),
+        /// From the connection to the first byte of the response; by default no longer than `read`. Where it is longer, `read` is as long, too. At an HTTP/2 endpoint, whose connections are shared, `read` bounds it.
+        first_byte: Option<Timeout> = None,
         /// Between two reads of the response. Pages may take long to make.
         read: Timeout = Timeout(Timeouts::default().read),
         /// To take what is written to it.
         write: Timeout = Timeout(Timeouts::default().write),
         /// How long an unused connection is kept. Most origins close theirs after 60 to 75 seconds.
         idle: Timeout = Timeout(Timeouts::default().idle),
+        /// For the whole exchange, with all tries and both bodies. By default it may go on for as long as something is sent.
+        total: Option<Timeout> = None,
     }
 }
 

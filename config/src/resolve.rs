@@ -34,7 +34,8 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
     check_binds(&raw, problems);
     let modules = each(raw.modules, |name, raw| Module::resolve(name.value.0, &raw, folder));
     let filters = each(raw.filters, |name, raw| Filter::resolve(&name, raw, file, &known, problems));
-    let clusters = each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, problems));
+    let clusters =
+        each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, &known, problems));
     let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, folder, problems));
     Some(Config {
         listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder))?,

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::balance::{Choice, Sticky};
+use crate::cluster::health::{Check, Request};
 use crate::cluster::tls::ClusterTls;
+use crate::cluster::trouble::{Breaking, Ejecting, Loading, Retrying};
 use crate::listener::forwarding::Says;
 use crate::listener::{RawCertificate, RawClients, RawTls};
 use crate::written::{FieldDoc, Section, Written, inline};
@@ -39,6 +42,14 @@ pub(crate) fn reference() -> String {
         section::<raw::Cluster>("`clusters.<name>`"),
         section::<raw::Endpoint>("`clusters.<name>.endpoints[]`"),
         section::<ClusterTls>("`clusters.<name>.tls`"),
+        section::<Choice>("`clusters.<name>.balance`"),
+        section::<Sticky>("`clusters.<name>.balance.sticky`"),
+        section::<Check>("`clusters.<name>.health`"),
+        section::<Request>("`clusters.<name>.health.http`"),
+        section::<Ejecting>("`clusters.<name>.eject`"),
+        section::<Retrying>("`clusters.<name>.retries`"),
+        section::<Loading>("`clusters.<name>.limits`"),
+        section::<Breaking>("`clusters.<name>.breaker`"),
         section::<raw::Times>("`clusters.<name>.timeouts`"),
         section::<raw::Route>("`routes[]`"),
         section::<route::answer::Own>("`routes[].answer`"),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use edgeloom_core::units::{self, Bytes};
+use edgeloom_core::units::{self, Bytes, Percent};
 use serde_json::{Value, json};
 
 use crate::written::{Leaf, texts};
 
 texts! {
+    Percent = "a share" like "20%" matching "^[0-9]{1,3}%$";
     Bytes = "a size" like "8MiB" matching "^[0-9]+(B|KiB|MiB|GiB)$";
 }
 

@@ -114,7 +114,7 @@ routes: [{ name: all, to: south }]
 ";
     let config = parse(yaml, Path::new(ORIGIN)).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(config.clusters[0].timeouts, config.clusters[1].timeouts);
-    assert_eq!(config.clusters[1].retries, 3);
+    assert_eq!(config.clusters[1].retry.tries, 3);
 }
 
 #[test]

@@ -1,7 +1,14 @@
-//! Who answers: the endpoints of a cluster, taken in turns by weight.
+//! Who answers: the members of a cluster, and whom of them to ask.
+
+mod rotation; // turns, by weight
+mod slots; // who has which key
+mod standing; // whether enough are left
 
 use crate::address::Address;
-use crate::limits::TURNS_MAX;
+use rotation::Rotation;
+use slots::Slots;
+
+pub use standing::panics;
 
 /// One server of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,83 +18,108 @@ pub struct Endpoint {
     pub weight: u32,
 }
 
-/// A group of servers, any of which can answer.
+/// How the endpoint to ask is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// They take turns, by weight.
+    #[default]
+    RoundRobin,
+    /// The less busy of two that are drawn by weight.
+    LeastRequest,
+    /// The same for the same key.
+    Hash(Key),
+    /// The one that a cookie of ours names; else they take turns.
+    Sticky(Cookie),
+}
+
+/// What requests have in common that go to the same endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    Client,
+    Header(http::HeaderName),
+    /// A cookie of the origin's.
+    Cookie(Box<str>),
+}
+
+/// What an exchange knows of the members while it chooses one.
+pub trait Members {
+    /// Whether it may be asked.
+    fn may_be_asked(&self, at: usize) -> bool;
+    /// How many exchanges it is busy with.
+    fn load(&self, at: usize) -> u32;
+}
+
+/// An address that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// A number that stands for its address, on every node and after every restart: see [`crate::hash`].
+    pub identity: u64,
+    /// Its share of the turns, against the weights of the others. 0 takes none.
+    pub weight: u32,
+}
+
+/// A group of servers, any of which can answer.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
-    endpoints: Box<[Endpoint]>,
-    /// Whose turn it is, as positions in `endpoints`: one period of the rotation.
-    turns: Box<[u32]>,
+    members: Box<[Member]>,
+    rotation: Rotation,
+    /// Where keys decide.
+    slots: Option<Slots>,
 }
 
 impl Cluster {
-    /// Works out the rotation: the shares of one [period](Self::period) are the
-    /// weights, exactly, unless that would take more than [`TURNS_MAX`] turns.
-    pub fn new(endpoints: Vec<Endpoint>) -> Self {
-        let weights = endpoints.iter().map(|endpoint| endpoint.weight.into());
-        let turns = smooth_rotation(&reduced(weights.collect()));
-        Self { endpoints: endpoints.into(), turns: turns.into() }
+    pub fn new(members: Vec<Member>, balance: &Balance) -> Self {
+        let slots = matches!(balance, Balance::Hash(_)).then(|| Slots::new(&members));
+        let rotation = Rotation::new(members.iter().map(|member| member.weight));
+        Self { members: members.into(), rotation, slots }
     }
 
-    pub fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints
+    pub fn members(&self) -> &[Member] {
+        &self.members
     }
 
     /// How many turns there are before they repeat.
     pub fn period(&self) -> usize {
-        self.turns.len()
+        self.rotation.period()
     }
 
-    /// Picks the endpoint whose turn it is, with its position; where that is to
-    /// be avoided, the next that is not. `None` where there is no such endpoint.
-    ///
-    /// `turn` counts the picks from this cluster, from anywhere; the ones to
-    /// avoid are the positions that this exchange has already tried.
-    pub fn pick(&self, turn: u64, avoid: &[usize]) -> Option<(usize, &Endpoint)> {
-        let period = u64::try_from(self.turns.len()).ok()?;
-        let start = usize::try_from(turn.checked_rem(period)?).ok()?;
-        let (earlier, later) = self.turns.split_at(start);
-        let mut positions = later.iter().chain(earlier).map(|&at| at as usize);
-        let at = positions.find(|at| !avoid.contains(at))?;
-        Some((at, self.endpoints.get(at)?))
+    /// Whose turn it is or, where that one may not be asked, the next who may. `turn` counts the picks from this
+    /// cluster, from anywhere.
+    pub fn in_turn(&self, turn: u64, may: impl Fn(usize) -> bool) -> Option<usize> {
+        self.rotation.pick(turn, may)
+    }
+
+    /// The less busy of two that are drawn by weight: nearly as good as the least busy of all, and unlike that not
+    /// everybody's choice at the same time (Mitzenmacher, 2001).
+    pub fn less_busy(&self, draws: [u64; 2], known: &impl Members) -> Option<usize> {
+        let [first, second] = draws;
+        let one = self.rotation.pick(first, |at| known.may_be_asked(at))?;
+        let Some(other) = self.rotation.pick(second, |at| at != one && known.may_be_asked(at)) else {
+            return Some(one);
+        };
+        let weight = |at: usize| self.members.get(at).map_or(0, |member| u64::from(member.weight));
+        let next = |at| u64::from(known.load(at)) + 1;
+        // Their loads with one more, each for its weight.
+        Some(if next(one) * weight(other) <= next(other) * weight(one) { one } else { other })
+    }
+
+    /// Who has this key or, where that one may not be asked, who would have it without those who may not.
+    pub fn of_key(&self, key: u64, may: impl Fn(usize) -> bool) -> Option<usize> {
+        self.slots.as_ref()?.pick(&self.members, key, may)
+    }
+
+    /// Who is this.
+    pub fn of_identity(&self, identity: u64) -> Option<usize> {
+        self.members.iter().position(|member| member.identity == identity)
     }
 }
 
-/// The smallest whole numbers in the same proportion or, where even their sum
-/// is past the limit, in nearly the same: nobody's share is rounded to nothing.
-fn reduced(mut weights: Vec<u64>) -> Vec<u64> {
-    let divisor = weights.iter().copied().fold(0, gcd).max(1);
-    let total = weights.iter().sum::<u64>() / divisor;
-    let limit = TURNS_MAX as u64;
-    for weight in weights.iter_mut().filter(|weight| **weight > 0) {
-        *weight /= divisor;
-        if total > limit {
-            *weight = (*weight * limit / total).max(1);
-        }
-    }
-    weights
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// One period of nginx's smooth weighted round robin: at each turn everyone
-/// gains their weight, and who has most pays the sum of all. So three turns of
-/// one endpoint in five are not in a row, but spread.
-fn smooth_rotation(weights: &[u64]) -> Vec<u32> {
-    let weights: Vec<i64> = weights.iter().map(|weight| weight.cast_signed()).collect();
-    let total: i64 = weights.iter().sum();
-    let mut credits = vec![0; weights.len()];
-    let turn = |_| {
-        for (credit, weight) in credits.iter_mut().zip(&weights) {
-            *credit += weight;
-        }
-        // Reversed, because of equals `max_by_key` takes the last and nginx the first.
-        let (at, credit) = credits.iter_mut().enumerate().rev().max_by_key(|(_, credit)| **credit)?;
-        *credit -= total;
-        u32::try_from(at).ok()
-    };
-    (0..total).filter_map(turn).collect()
+/// What a cookie of ours is like that names an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cookie {
+    pub name: Box<str>,
+    /// How long the client keeps it; `None` for as long as its session lasts.
+    pub max_age: Option<std::time::Duration>,
 }
 
 #[cfg(test)]

@@ -18,7 +18,13 @@ pub mod page; // what is said when something failed
 pub mod fault; // how a filter fails
 pub mod cluster; // who answers
 pub mod address; // where they are
+pub mod cookie; // how a client says who answered before
+pub mod health; // whether they are well
+pub mod outlier; // who is better left alone
+pub mod breaker; // whether anybody is asked
+pub mod retry; // who is asked after one has failed
 pub mod digest; // which bytes a module is
+pub mod hash; // numbers that stand for texts
 pub mod ids; // names, resolved
 pub mod limits; // every bound, with its reason
 pub mod units; // sizes and durations as people write them

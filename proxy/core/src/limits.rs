@@ -103,6 +103,21 @@ pub const SOCKET_PATH_MAX: usize = 107;
 /// shares would need a longer one are rounded to it.
 pub const TURNS_MAX: usize = 16 * 1024;
 
+/// The slots that keys are sorted into, where keys decide which endpoint is asked: 32 KiB for a cluster. Of ten
+/// endpoints each gets its share to within two per cent; working out who has which takes a thousand endpoints 0.2 s.
+pub const SLOTS: usize = 16 * 1024;
+
+/// How many times longer than the first an ejection may get. Whoever has failed ten times over is looked at every few
+/// minutes: often enough for people, and seldom enough for clients.
+pub const EJECTIONS_MAX: u32 = 10;
+
+/// Over how long the tries of a cluster are held against its requests: what Finagle and Linkerd take.
+pub const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+
+/// How many tries there are in that time, however few requests: one a second harms nobody, and a quiet site has
+/// retries as well.
+pub const BUDGET_LEAST: u64 = 10;
+
 /// The largest a pattern may become when compiled, in bytes: about a thousand
 /// characters to match, or an alternation of a hundred words. Matching takes
 /// time in proportion to this and to the text: the worst pattern of this size

@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them: `1MiB`, `250ms`.
+//! Sizes, durations and shares as people write them: `1MiB`, `250ms`, `20%`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,13 +18,26 @@ impl Bytes {
     }
 }
 
-/// Why a size or a duration could not be read.
+/// A share, in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Percent(pub u32);
+
+impl Percent {
+    /// That share of so many, rounded down.
+    pub fn of(self, count: usize) -> usize {
+        count.saturating_mul(self.0 as usize) / 100
+    }
+}
+
+/// Why a size, a duration or a share could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     #[error("a size is a whole number and a unit, such as `64KiB` or `8MiB`")]
     Size,
     #[error("a duration is a whole number and a unit, such as `250ms` or `10s`")]
     Duration,
+    #[error("a share is a whole number from 0 to 100 and `%`, such as `20%`")]
+    Share,
 }
 
 const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
@@ -46,6 +59,21 @@ impl fmt::Display for Bytes {
             .find(|(_, scale)| self.0 >= *scale && self.0.is_multiple_of(*scale))
             .unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / scale)
+    }
+}
+
+impl FromStr for Percent {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let share = read(text, &[("%", 1)]).and_then(|share| u32::try_from(share).ok());
+        share.filter(|share| *share <= 100).map(Self).ok_or(UnitError::Share)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
     }
 }
 
@@ -88,6 +116,17 @@ mod tests {
         for text in ["", "8", "MiB", "8 MiB", "8MB", "-1B", "99999999999999GiB"] {
             assert_eq!(text.parse::<Bytes>(), Err(UnitError::Size), "{text}");
         }
+    }
+
+    #[test]
+    fn shares_are_read_and_written() {
+        for text in ["0%", "20%", "100%"] {
+            assert_eq!(text.parse::<Percent>().unwrap().to_string(), text);
+        }
+        for text in ["", "20", "%", "101%", "1.5%", "-1%", "20 %"] {
+            assert_eq!(text.parse::<Percent>(), Err(UnitError::Share), "{text}");
+        }
+        assert_eq!((Percent(50).of(3), Percent(100).of(3), Percent(0).of(3)), (1, 3, 0));
     }
 
     #[test]
