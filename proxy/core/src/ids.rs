@@ -1,7 +1,7 @@
 //! Names, resolved while a generation is built: requests index, they never hash a string.
 
 /// A cluster of the generation, by its position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClusterId(pub u32);
 
 /// A filter of the generation, by its position.

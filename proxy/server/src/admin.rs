@@ -1,5 +1,6 @@
 //! The operator's port: on a listener of its own, on a thread of its own.
 
+mod clusters;
 mod generation;
 
 use std::convert::Infallible;
@@ -24,11 +25,13 @@ use crate::lines::Lines;
 use crate::listen::Connections;
 use crate::listen::tls::Certificate;
 use crate::metrics::{CertificateLeft, Metrics, Scrape};
+use crate::upstreams::Upstreams;
 
 /// What the operator can ask about, and for.
 pub(crate) struct Admin {
     pub(crate) generations: Arc<Generations>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) connections: Connections,
     /// The access log, and the process's own.
     pub(crate) logs: [Lines; 2],
@@ -63,6 +66,7 @@ GET  /healthz        the process is alive
 GET  /readyz         whether to send clients here: 503 before it serves, and while it shuts down
 GET  /metrics        counters, as Prometheus reads them
 GET  /v1/generation  what runs: number, digests, filters, and what still drains
+GET  /v1/clusters    who can answer: endpoints, whether they are well, and what they failed
 POST /v1/reload      read the configuration again; 200 with the generation, or 422 with the report
 ";
 
@@ -114,9 +118,12 @@ impl Admin {
             "/readyz" if reading => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n"),
             "/metrics" if reading => text(StatusCode::OK, OPEN_METRICS, self.scrape()),
             "/v1/generation" if reading => text(StatusCode::OK, JSON, generation::show(&self.generations)),
+            "/v1/clusters" if reading => text(StatusCode::OK, JSON, clusters::show(&self.upstreams)),
             "/v1/reload" if request.method() == Method::POST => self.reload(request).await,
             "/v1/reload" => refused_method("POST"),
-            "/" | "/healthz" | "/readyz" | "/metrics" | "/v1/generation" => refused_method("GET, HEAD"),
+            "/" | "/healthz" | "/readyz" | "/metrics" | "/v1/generation" | "/v1/clusters" => {
+                refused_method("GET, HEAD")
+            }
             _ => text(StatusCode::NOT_FOUND, TEXT, INDEX),
         }
     }
@@ -153,6 +160,7 @@ impl Admin {
             metrics: Arc::clone(&self.metrics),
             generation: running.number,
             certificates: running.certificates().map(left).collect(),
+            upstreams: Arc::clone(&self.upstreams),
             draining: count(self.generations.draining().len()),
             exchanges_open: count(self.generations.open()),
             connections_open: count(self.connections.count()),

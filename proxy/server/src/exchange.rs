@@ -1,17 +1,23 @@
 //! One request and its response: what is known of it so far.
 
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgeloom_core::fault::Fault;
 use edgeloom_core::forward::Trace;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
+use edgeloom_core::retry::Trouble;
 use edgeloom_host::RequestSubject;
+use http::StatusCode;
 use http::uri::PathAndQuery;
 
-use crate::generation::{Cluster, Lease, Route, Target};
+use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
-use crate::way::Tunnel;
+use crate::upstreams::endpoint::{Busy, Endpoint};
+use crate::upstreams::{Inside, Member, Members, Watch};
+use crate::way::{Chosen, Tunnel};
 
 /// One exchange, from the request's head to the log line.
 pub(crate) struct Exchange {
@@ -30,12 +36,20 @@ pub(crate) struct Exchange {
     /// The filters whose response phase is due, in the order of the chain.
     pub(crate) ran: Vec<Ran>,
     pub(crate) calls: Vec<Call>,
-    /// The cluster that was asked, and the position of its endpoint in it.
-    pub(crate) upstream: Option<(ClusterId, usize)>,
+    /// The try that is under way, or the last one.
+    pub(crate) attempt: Option<Attempt>,
+    /// The tries before it.
+    pub(crate) tried: Vec<Tried>,
+    /// Who is to be tried next.
+    pub(crate) next: Option<Chosen>,
     /// Whose turn it is in the cluster; the same for every try.
     pub(crate) turn: Option<u64>,
-    /// Positions of endpoints that could not be connected to.
-    pub(crate) unreachable: Vec<usize>,
+    /// How often a connection turned out to have been closed while it lay idle.
+    pub(crate) stale: u8,
+    /// Whether it asks to go on in another protocol: once it was sent, it is not sent again.
+    pub(crate) switches: bool,
+    /// A place in a cluster that has only so many.
+    pub(crate) inside: Option<(ClusterId, Inside)>,
     /// When the upstream had the request's head, and when its response's head came.
     pub(crate) asked_upstream: Option<Instant>,
     pub(crate) heard_upstream: Option<Instant>,
@@ -46,6 +60,44 @@ pub(crate) struct Exchange {
     pub(crate) tunnel: Option<Box<Tunnel>>,
     /// The response chain runs once, whoever made the response.
     pub(crate) response_chain_ran: bool,
+}
+
+/// A request that was sent to an endpoint, or is to be.
+#[derive(Default)]
+pub(crate) struct Attempt {
+    pub(crate) cluster: ClusterId,
+    /// Where the members of the cluster change: those of when the endpoint was chosen. Else the generation has them.
+    pub(crate) members: Option<Arc<Members>>,
+    /// Which of them it is.
+    pub(crate) position: usize,
+    /// Whether a breaker wants to know what comes of it.
+    pub(crate) probe: bool,
+    /// Whether the client is told which endpoint it was.
+    pub(crate) names: bool,
+    pub(crate) busy: Option<Busy>,
+    /// When its connection is to be cut off, until that is watched over.
+    pub(crate) due: Option<(RawFd, Instant)>,
+    pub(crate) watch: Option<Watch>,
+    /// When the time of the whole exchange is up.
+    pub(crate) total: Option<Instant>,
+    /// What the endpoint answered, and what it answered if that is not passed on.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) refused: Option<StatusCode>,
+    /// What the endpoint did wrong.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// A try that came to nothing.
+pub(crate) struct Tried {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) trouble: Trouble,
+}
+
+impl Attempt {
+    pub(crate) fn member<'a>(&'a self, generation: &'a Generation) -> Option<&'a Member> {
+        let fixed = || generation.cluster(self.cluster)?.roster.fixed();
+        self.members.as_deref().or_else(fixed)?.get(self.position)
+    }
 }
 
 /// A filter that saw the request, and what it wants to remember of it.
@@ -86,9 +138,13 @@ impl Exchange {
             route: None,
             ran: Vec::new(),
             calls: Vec::new(),
-            upstream: None,
+            attempt: None,
+            tried: Vec::new(),
+            next: None,
             turn: None,
-            unreachable: Vec::new(),
+            stale: 0,
+            switches: false,
+            inside: None,
             asked_upstream: None,
             heard_upstream: None,
             failure: None,

@@ -8,7 +8,7 @@ mod drain; // the end of generations
 mod watch; // files that change
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
@@ -22,7 +22,6 @@ use edgeloom_core::page::Pages;
 use edgeloom_core::route::RouteTable;
 use edgeloom_host::{Filter, Phases};
 use jiff::Timestamp;
-use pingora_core::upstreams::peer::HttpPeer;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use answers::{RouteAnswer, Says};
@@ -33,9 +32,9 @@ pub(crate) use refused::sentence;
 pub(crate) use watch::{Seen, watch as watch_files};
 
 use crate::listen::tls::{Certificate, Tls};
-use crate::metrics::{Apart, ClusterMetrics, FilterMetrics, RouteMetrics, shares, worker};
+use crate::metrics::{Apart, FilterMetrics, RouteMetrics, shares, worker};
 use crate::upstreams::credentials::Credentials;
-use crate::upstreams::peer::Reach;
+use crate::upstreams::{Plan, Roster, Upstream, Upstreams};
 
 /// What one exchange sees, from its first byte to its log line.
 pub(crate) struct Generation {
@@ -107,14 +106,10 @@ pub(crate) struct Loaded {
 /// Who can answer.
 pub(crate) struct Cluster {
     pub(crate) name: Box<str>,
-    pub(crate) endpoints: edgeloom_core::cluster::Cluster,
-    /// What Pingora wants to know of each endpoint, by position.
-    pub(crate) peers: Box<[HttpPeer]>,
-    /// How they are reached.
-    pub(crate) reach: Reach,
-    pub(crate) retries: u8,
-    pub(crate) turn: Apart<AtomicU64>,
-    pub(crate) metrics: Arc<ClusterMetrics>,
+    pub(crate) roster: Roster,
+    pub(crate) plan: Arc<Plan>,
+    /// What is known of it, for longer than this generation.
+    pub(crate) upstream: Arc<Upstream>,
 }
 
 impl Generation {
@@ -134,8 +129,13 @@ impl Generation {
         self.routes.len()
     }
 
-    pub(crate) fn clusters(&self) -> usize {
-        self.clusters.len()
+    pub(crate) fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    /// Has the endpoints checked as this generation wants it. Called on the control runtime, once it is published.
+    pub(crate) fn supervise(&self, upstreams: &Upstreams) {
+        upstreams.supervise(self.clusters.iter().map(|cluster| (&cluster.upstream, &cluster.roster)));
     }
 
     pub(crate) fn tls(&self, listener: usize) -> Option<&Arc<Tls>> {

@@ -74,8 +74,19 @@ pub(crate) const UPSTREAM_STREAMS_MAX: usize = 100;
 /// so that one that has silently gone would take all of them along.
 pub(crate) const UPSTREAM_PING: Duration = Duration::from_secs(10);
 
-/// The most tries of one exchange: the first, and as many retries as a cluster may be configured with.
-pub(crate) const TRIES_MAX: usize = 6;
+/// The most tries of one exchange: the first, as many retries as a cluster may be configured with, and those on
+/// connections that turned out to be closed.
+pub(crate) const TRIES_MAX: usize = 6 + STALE_MAX as usize;
+
+/// How often an exchange may find that a connection was closed while it lay idle, before that is the endpoint's fault:
+/// when it restarts, all are.
+pub(crate) const STALE_MAX: u8 = 2;
+
+/// The most that is read of the answer to a check, to find a text in it.
+pub(crate) const CHECK_BODY_MAX: usize = 64 * 1024;
+
+/// Within how long the first checks of endpoints are made: soon, and not a thousand in the same moment.
+pub(crate) const CHECKS_FIRST: Duration = Duration::from_millis(500);
 
 /// The largest page for a failure that an operator may give: a page for people that needs nothing else, and that is filled in
 /// anew each time.

@@ -26,7 +26,6 @@ pub(crate) use shares::{Apart, Shares, shares, worker};
 pub(crate) struct Metrics {
     routes: Named<RouteMetrics>,
     filters: Named<FilterMetrics>,
-    clusters: Named<ClusterMetrics>,
     /// Exchanges that no route was found for, or that were refused before.
     pub(crate) unrouted: Arc<RouteMetrics>,
     pub(crate) handshakes: Handshakes,
@@ -60,12 +59,6 @@ pub(crate) struct FilterMetrics {
 pub(crate) struct PhaseMetrics {
     pub(crate) calls: Histogram,
     faults: [Counter; FaultKind::ALL.len()],
-}
-
-#[derive(Debug)]
-pub(crate) struct ClusterMetrics {
-    name: Box<str>,
-    pub(crate) connect_failures: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +103,6 @@ impl Metrics {
         Self {
             routes: Named::default(),
             filters: Named::default(),
-            clusters: Named::default(),
             unrouted: Arc::new(RouteMetrics::new("")),
             handshakes: Handshakes::default(),
             swaps: Counter::default(),
@@ -125,10 +117,6 @@ impl Metrics {
 
     pub(crate) fn filter(&self, name: &str) -> Arc<FilterMetrics> {
         of(&self.filters, name, FilterMetrics::new)
-    }
-
-    pub(crate) fn cluster(&self, name: &str) -> Arc<ClusterMetrics> {
-        of(&self.clusters, name, ClusterMetrics::new)
     }
 }
 
@@ -201,12 +189,6 @@ impl PhaseMetrics {
         {
             counter.add();
         }
-    }
-}
-
-impl ClusterMetrics {
-    fn new(name: &str) -> Self {
-        Self { name: name.into(), connect_failures: Counter::default() }
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) enum Failure {
     Filter(FaultKind),
     #[error("no endpoint")]
     NoEndpoint,
+    #[error("the cluster has its hands full")]
+    Overloaded,
+    #[error("the cluster is left in peace")]
+    BreakerOpen,
     #[error("the endpoint could not be connected to")]
     Unreachable,
     #[error("the endpoint's certificate is not trusted: {0}")]
@@ -76,6 +80,8 @@ pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
         Failure::UpstreamDistrusted(_) | Failure::UpstreamHandshake => {
             (StatusCode::BAD_GATEWAY, "The server could not be trusted.")
         }
+        Failure::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Too many want the same. Try again soon."),
+        Failure::BreakerOpen => (StatusCode::SERVICE_UNAVAILABLE, "The server needs a moment."),
         Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached."),
         Failure::UpstreamTimeout | Failure::UpstreamHandshakeTimeout => {
             (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.")
@@ -123,8 +129,8 @@ pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure
 
 /// Answers for a failure on the way to an upstream or back, if that can still be done.
 pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-    let tls = exchange.upstream.and_then(|(cluster, _)| exchange.generation.cluster(cluster));
-    let tls = tls.is_some_and(|cluster| cluster.reach.tls());
+    let asked = exchange.attempt.as_ref().and_then(|attempt| exchange.generation.cluster(attempt.cluster));
+    let tls = asked.is_some_and(|cluster| cluster.roster.reach().tls());
     let failure = *exchange.failure.get_or_insert_with(|| failure_of(error, tls));
     let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
     let mut error_code = 0;
@@ -181,6 +187,8 @@ mod tests {
             Failure::Misdirected,
             Failure::NoRoute,
             Failure::NoEndpoint,
+            Failure::Overloaded,
+            Failure::BreakerOpen,
             Failure::Unreachable,
             Failure::UpstreamDistrusted(Distrust::Expired),
             Failure::UpstreamHandshake,

@@ -80,6 +80,7 @@ fn first_attempt(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceive
         path: path.to_owned(),
         host: Arc::new(host),
         metrics: Arc::new(Metrics::new()),
+        upstreams: Arc::default(),
         obituaries,
     };
     let attempt = builder.attempt_at(reading, None);
@@ -149,6 +150,7 @@ impl Running {
         let (stop, stopped) = watch::channel(false);
         self.accept(sockets.listeners, &stopped, workers);
         self.administer(sockets.admin, triggers.clone())?;
+        self.generations.current().supervise(&self.builder.upstreams);
         tokio::spawn(bury(obituaries, Arc::clone(&self.builder.host)));
         let drain = self.keep(seen, triggers.clone(), due);
         self.ready.set(true);
@@ -197,6 +199,7 @@ impl Running {
         let admin = Admin {
             generations: Arc::clone(&self.generations),
             metrics: Arc::clone(&self.builder.metrics),
+            upstreams: Arc::clone(&self.builder.upstreams),
             connections: self.connections.clone(),
             logs: [self.log.clone(), self.own_log.clone()],
             triggers,

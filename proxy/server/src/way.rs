@@ -13,6 +13,7 @@ mod log; // what we remember
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +34,8 @@ use crate::listen::Connection;
 use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
+
+pub(crate) use upstream::Chosen;
 
 /// What serves the exchanges of one listener.
 pub(crate) struct Edge {
@@ -78,6 +81,7 @@ impl ProxyHttp for Way {
                 None => Ok(false),
                 // In a box: hardly any request is one, and all would make room for it.
                 Some(protocol) => {
+                    exchange.switches = true;
                     Box::pin(tunnel::serve(self, session, exchange, &protocol)).await.map(|()| true)
                 }
             },
@@ -87,17 +91,17 @@ impl ProxyHttp for Way {
     }
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        upstream::pick(session, exchange)
+        upstream::pick(session, exchange).await
     }
 
     fn fail_to_connect(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         _: &HttpPeer,
         exchange: &mut Exchange,
         error: Box<Error>,
     ) -> Box<Error> {
-        upstream::unreachable(exchange, error)
+        upstream::unreachable(session, exchange, error)
     }
 
     async fn connected_to_upstream(
@@ -105,11 +109,11 @@ impl ProxyHttp for Way {
         _: &mut Session,
         _: bool,
         _: &HttpPeer,
-        _: std::os::fd::RawFd,
+        connection: std::os::fd::RawFd,
         _: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        upstream::connected(exchange);
+        upstream::connected(exchange, connection);
         Ok(())
     }
 
@@ -117,9 +121,31 @@ impl ProxyHttp for Way {
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
-        _: &mut Exchange,
+        exchange: &mut Exchange,
     ) -> Result<()> {
+        upstream::sending(request.version, exchange);
         trailers::ask_for_them(session, request)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        upstream::failed(session, exchange, error, reused)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        _: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>> {
+        upstream::progressed(exchange).map(|()| None)
     }
 
     async fn response_filter(
@@ -128,8 +154,11 @@ impl ProxyHttp for Way {
         header: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        upstream::heard(session, header, exchange)?;
         answer::say_if_it_is_the_last(session);
-        response_chain::pass(header, exchange)
+        response_chain::pass(header, exchange)?;
+        upstream::name(header, exchange);
+        Ok(())
     }
 
     async fn response_trailer_filter(
@@ -153,6 +182,7 @@ impl ProxyHttp for Way {
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         session.stream().and_then(Connection::beneath).inspect(|connection| connection.exchange_has_ended());
+        upstream::ended(exchange);
         log::write(&self.0, session, exchange);
     }
 

@@ -55,7 +55,7 @@ pub(super) fn show(generations: &Generations) -> String {
         age_seconds: current.born.elapsed().as_secs(),
         configuration_sha256: current.digest.to_string(),
         routes: current.routes(),
-        clusters: current.clusters(),
+        clusters: current.clusters().len(),
         filters: current.filters.iter().map(filter).collect(),
         exchanges: generations.running(),
         draining: draining.map(|Occupied { number, exchanges }| Draining { number, exchanges }).collect(),

@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use edgeloom_config::{Config, Report, UpstreamTls};
@@ -29,9 +28,10 @@ use super::refused::{FilterRefused, Refused};
 use super::watch::{Seen, Stamp};
 use super::{Cluster, Entrance, Generation, Link, Loaded, Obituary, Route, Target};
 use crate::listen::tls::Tls;
-use crate::metrics::{Apart, Metrics};
+use crate::metrics::Metrics;
 use crate::upstreams::credentials::Credentials;
-use crate::upstreams::peer::{At, Reach};
+use crate::upstreams::peer::Reach;
+use crate::upstreams::{Plan, Roster, Upstreams};
 
 /// Builds generations: everything that stays the same from one to the next.
 #[derive(Clone)]
@@ -39,6 +39,7 @@ pub(crate) struct Builder {
     pub(crate) path: PathBuf,
     pub(crate) host: Arc<Host>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) obituaries: UnboundedSender<Obituary>,
 }
 
@@ -258,21 +259,22 @@ impl Builder {
 
     fn cluster(&self, cluster: edgeloom_config::Cluster, credentials: Option<&Credentials>) -> Cluster {
         let reach = Reach::new(&cluster, credentials);
-        // A name has no address yet.
-        let member = |endpoint: edgeloom_core::cluster::Endpoint| {
-            let peer = reach.peer(&endpoint.address, &At::of(&endpoint.address)?)?;
-            Some((endpoint, peer))
-        };
-        let (endpoints, peers): (Vec<_>, Vec<_>) = cluster.endpoints.into_iter().filter_map(member).unzip();
+        let upstream = self.upstreams.named(&cluster.name);
+        let plan = Arc::new(Plan {
+            balance: cluster.balance,
+            health: cluster.health,
+            eject: cluster.eject,
+            retry: cluster.retry,
+            load: cluster.load,
+            breaker: cluster.breaker,
+            timeouts: cluster.timeouts,
+            failover: cluster.failover.into(),
+        });
         Cluster {
-            metrics: self.metrics.cluster(&cluster.name),
-            peers: peers.into(),
-            endpoints: edgeloom_core::cluster::Cluster::new(endpoints),
             name: cluster.name.into(),
-            reach,
-            retries: cluster.retries,
-            // Swaps must not send every first exchange to the same endpoint.
-            turn: Apart(AtomicU64::new(fastrand::u64(..))),
+            roster: Roster::new(cluster.endpoints, reach, Arc::clone(&plan), Arc::clone(&upstream)),
+            plan,
+            upstream,
         }
     }
 }

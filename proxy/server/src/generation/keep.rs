@@ -79,8 +79,10 @@ impl Keeper {
         let (made, filters) = (draft.made, draft.filters());
         let number = running.number + 1;
         let next = self.builder.generation(number, draft, &listeners(&self.started), Some(&running));
-        let digest = next.digest;
-        self.generations.publish(Arc::new(next));
+        let (digest, next) = (next.digest, Arc::new(next));
+        self.generations.publish(Arc::clone(&next));
+        next.supervise(&self.builder.upstreams);
+        drop(next);
         self.builder.metrics.swaps.add();
         tracing::info!(
             generation = number, %digest, filters, made,

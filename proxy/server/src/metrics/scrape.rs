@@ -1,5 +1,7 @@
 //! The counters as Prometheus reads them.
 
+mod clusters; // who answers, and who does not
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,11 +13,13 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::handshakes::{self, CertificateLeft};
 use super::{FilterMetrics, Metrics, PhaseMetrics, RouteMetrics, living};
+use crate::upstreams::Upstreams;
 
 /// One look at everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Scrape {
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) generation: u64,
     pub(crate) draining: u64,
     pub(crate) exchanges_open: u64,
@@ -145,18 +149,6 @@ impl Scrape {
         }
         Ok(())
     }
-
-    fn clusters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Endpoints that could not be connected to, by cluster";
-        let mut failures = encoder.encode_descriptor("connect_failures", help, None, MetricType::Counter)?;
-        let clusters = living(&self.metrics.clusters, |cluster| &cluster.name);
-        for cluster in &clusters {
-            failures
-                .encode_family(&[("cluster", &*cluster.name)])?
-                .encode_counter::<NoLabelSet, _, u64>(&cluster.connect_failures.get(), None)?;
-        }
-        Ok(())
-    }
 }
 
 fn phases(filter: &FilterMetrics) -> [(&'static str, &PhaseMetrics); 2] {
@@ -190,10 +182,12 @@ mod tests {
         let filter = metrics.filter("locate");
         filter.request.calls.observe(Duration::from_micros(7));
         filter.request.fault(FaultKind::Overran);
-        let _cluster = metrics.cluster("north");
+        let upstreams = Arc::new(Upstreams::default());
+        let _cluster = upstreams.named("north");
         metrics.swaps.add();
         let scrape = Scrape {
             metrics,
+            upstreams,
             generation: 6,
             draining: 1,
             exchanges_open: 2,
@@ -223,6 +217,8 @@ mod tests {
             "edgeloom_filter_call_duration_seconds_count{filter=\"locate\",phase=\"request\"} 1",
             "edgeloom_filter_faults_total{filter=\"locate\",phase=\"request\",kind=\"overran\"} 1",
             "edgeloom_connect_failures_total{cluster=\"north\"} 0",
+            "edgeloom_cluster_retries_total{cluster=\"north\"} 0",
+            "edgeloom_cluster_breaker_open{cluster=\"north\"} 0",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\nis not in\n{text}");
         }

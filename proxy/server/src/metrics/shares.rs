@@ -16,12 +16,12 @@ pub(crate) struct Apart<T>(pub(crate) T);
 
 impl<T: Default> Shares<T> {
     /// That of this thread. There may be more threads than shares: whoever counts adds, and does not set.
-    pub(super) fn own(&self) -> Option<&T> {
+    pub(crate) fn own(&self) -> Option<&T> {
         self.0.get(worker(self.0.len())).map(|share| &share.get_or_init(Box::default).0)
     }
 
     /// Those of all that have counted something.
-    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(OnceLock::get).map(|share| &share.0)
     }
 }

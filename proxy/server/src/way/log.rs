@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use edgeloom_core::address::Address;
 use edgeloom_core::fault::Fault;
+use edgeloom_core::retry::Trouble;
 use http::{HeaderMap, StatusCode, Version};
 use jiff::Timestamp;
 use pingora_proxy::Session;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
-use crate::exchange::{Call, Exchange, Outcome, Phase};
+use crate::exchange::{Call, Exchange, Outcome, Phase, Tried};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
 use crate::listen::tls::{self, Secure};
@@ -101,6 +102,9 @@ struct Record<'a> {
     /// What the connection went on in, and how that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnelled<'a>>,
+    /// The endpoints that were asked before this one, and what each did wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "write_tried")]
+    tried: &'a [Tried],
     bytes_in: u64,
     bytes_out: u64,
     duration_us: Micros,
@@ -154,9 +158,9 @@ impl<'a> Record<'a> {
             Some(target) => (&exchange.subject.head.method, target.as_str(), &*exchange.subject.head.host),
             None => (&sent.method, sent.uri.path(), host(&sent.headers)),
         };
-        let upstream = exchange.upstream.and_then(|(cluster, position)| {
-            let cluster = exchange.generation.cluster(cluster)?;
-            Some((&*cluster.name, &cluster.endpoints.endpoints().get(position)?.address))
+        let upstream = exchange.attempt.as_ref().and_then(|attempt| {
+            let cluster = exchange.generation.cluster(attempt.cluster)?;
+            Some((&*cluster.name, &attempt.member(&exchange.generation)?.address))
         });
         // The clock of the day is read only where somebody wants a line.
         let ended = Timestamp::now();
@@ -184,10 +188,11 @@ impl<'a> Record<'a> {
             chain: Chain(&exchange.generation, &exchange.calls),
             facts: Facts(&exchange.subject.facts),
             failure: exchange.failure.map(Shown),
-            connect_failures: exchange.unreachable.len(),
             tunnel: exchange.tunnel.as_deref().map(Tunnelled::of),
             bytes_in: passed.map_or(session.body_bytes_read() as u64, |passed| passed.up),
             bytes_out: passed.map_or(session.body_bytes_sent() as u64, |passed| passed.down),
+            connect_failures: connect_failures(exchange),
+            tried: &exchange.tried,
             duration_us: Micros(duration),
             upstream_us: waited.map(|(asked, heard)| Micros(heard.saturating_duration_since(asked))),
             user_agent: user_agent.map(|value| Cut(value.as_bytes())),
@@ -224,6 +229,23 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",
     }
+}
+
+fn connect_failures(exchange: &Exchange) -> usize {
+    let last = exchange.attempt.as_ref().and_then(|attempt| attempt.trouble);
+    let troubles = exchange.tried.iter().map(|tried| tried.trouble).chain(last);
+    troubles.filter(|trouble| *trouble == Trouble::Connect).count()
+}
+
+fn write_tried<S: Serializer>(tried: &[Tried], serializer: S) -> Result<S::Ok, S::Error> {
+    let word = |trouble| match trouble {
+        Trouble::Connect => "could not be connected to".to_owned(),
+        Trouble::Reset => "broke off".to_owned(),
+        Trouble::Timeout => "took too long".to_owned(),
+        Trouble::Status(status) => format!("answered {}", status.as_u16()),
+    };
+    let shown = |tried: &Tried| format!("{} {}", tried.endpoint.at, word(tried.trouble));
+    serializer.collect_seq(tried.iter().map(shown))
 }
 
 fn is_zero(count: &usize) -> bool {

@@ -1,32 +1,88 @@
-//! Who answers.
+//! Who answers, and what is done when they do not.
+
+mod choice; // which endpoint
 
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use edgeloom_core::cluster::Balance;
+use edgeloom_core::retry::{Situation, Trouble, is_trouble};
+use http::header::SET_COOKIE;
+use http::{StatusCode, Version};
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorType, Result};
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Attempt, Exchange, Tried};
+use crate::generation::Cluster;
+use crate::limits::STALE_MAX;
 use crate::rescue::Failure;
+use crate::upstreams::Watch;
+use crate::upstreams::endpoint::Busy;
 
-/// The endpoint whose turn it is, but for those that could not be connected to.
-pub(super) fn pick(session: &Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-    let picked = exchange.cluster().and_then(|(id, cluster)| {
-        let turn = exchange.turn.unwrap_or_else(|| cluster.turn.0.fetch_add(1, Ordering::Relaxed));
-        let (position, _) = cluster.endpoints.pick(turn, &exchange.unreachable)?;
-        let mut peer = Box::new(cluster.peers.get(position)?.clone());
-        cluster.reach.introduce(&mut peer, || ends(session, exchange));
-        Some((id, turn, position, peer))
-    });
-    let Some((cluster, turn, position, peer)) = picked else {
-        exchange.failure = Some(Failure::NoEndpoint);
-        return Err(Error::explain(ErrorType::ConnectError, "no endpoint to ask"));
+pub(crate) use choice::Chosen;
+
+/// The endpoint to ask: the first, or another after one that has failed. Waits where the cluster has its hands full.
+pub(super) async fn pick(session: &Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    let chosen = match exchange.next.take() {
+        Some(chosen) => Ok(chosen),
+        None => choice::choose(exchange, &session.req_header().headers),
     };
-    exchange.turn = Some(turn);
-    exchange.upstream = Some((cluster, position));
-    Ok(peer)
+    let chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(failure) => return Err(nobody(exchange, failure)),
+    };
+    if let Err(failure) = enter(exchange, &chosen).await {
+        return Err(nobody(exchange, failure));
+    }
+    begin(session, exchange, chosen).ok_or_else(|| nobody(exchange, Failure::NoEndpoint))
+}
+
+fn nobody(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
+    exchange.failure = Some(failure);
+    Error::explain(ErrorType::ConnectError, "nobody to ask")
+}
+
+/// Takes a place in the cluster, where it has only so many, for as long as the exchange lasts.
+async fn enter(exchange: &mut Exchange, chosen: &Chosen) -> Result<(), Failure> {
+    let Some(cluster) = exchange.generation.cluster(chosen.cluster) else { return Err(Failure::NoEndpoint) };
+    let load = cluster.plan.load;
+    let Some(most) = load.requests else { return Ok(()) };
+    if exchange.inside.as_ref().is_some_and(|(inside, _)| *inside == chosen.cluster) {
+        return Ok(());
+    }
+    match cluster.upstream.gate.enter(most, load.waiting, load.wait).await {
+        Some(inside) => {
+            exchange.inside = Some((chosen.cluster, inside));
+            Ok(())
+        }
+        None => {
+            cluster.upstream.counts.overloads.add();
+            Err(Failure::Overloaded)
+        }
+    }
+}
+
+/// Begins a try at the endpoint that was chosen.
+fn begin(session: &Session, exchange: &mut Exchange, chosen: Chosen) -> Option<Box<HttpPeer>> {
+    set_aside(exchange);
+    let Chosen { cluster: id, members, position, probe, names } = chosen;
+    let total = deadline(exchange, |cluster| cluster.plan.timeouts.total);
+    let cluster = exchange.generation.cluster(id)?;
+    let member = members.as_deref().or_else(|| cluster.roster.fixed())?.get(position)?;
+    member.endpoint.ask();
+    let mut peer = Box::new(member.peer.clone());
+    cluster.roster.reach().introduce(&mut peer, || ends(session, exchange));
+    if let Some(total) = total {
+        shorten(&mut peer, total.saturating_duration_since(Instant::now()));
+    }
+    let busy = cluster.plan.counts_load().then(|| Busy::with(&member.endpoint));
+    let attempt = Attempt { cluster: id, members, position, probe, names, busy, ..Attempt::default() };
+    exchange.attempt = Some(Attempt { total, ..attempt });
+    Some(peer)
 }
 
 /// The client, and the address that it connected to. A client that somebody else speaks for has no port.
@@ -37,23 +93,277 @@ fn ends(session: &Session, exchange: &Exchange) -> Option<(SocketAddr, SocketAdd
     Some((SocketAddr::new(client, port), *here))
 }
 
-/// Remembers the endpoint that could not be connected to, and lets another be
-/// tried while the cluster has one and tries are left.
-pub(super) fn unreachable(exchange: &mut Exchange, mut error: Box<Error>) -> Box<Error> {
-    let Some((cluster, position)) = exchange.upstream else {
-        return error;
-    };
-    exchange.unreachable.push(position);
-    let failed = exchange.unreachable.len();
-    let another = exchange.generation.cluster(cluster).is_some_and(|cluster| {
-        cluster.metrics.connect_failures.add();
-        failed <= usize::from(cluster.retries) && failed < cluster.peers.len()
-    });
-    error.set_retry(another);
-    error
+/// The try before this one, if it was one: a connection that had long been closed was none.
+fn set_aside(exchange: &mut Exchange) {
+    let Some(attempt) = exchange.attempt.take() else { return };
+    exchange.asked_upstream = None;
+    if let Some(trouble) = attempt.trouble
+        && let Some(member) = attempt.member(&exchange.generation)
+    {
+        exchange.tried.push(Tried { endpoint: member.endpoint.clone(), trouble });
+    }
+}
+
+/// No step may take longer than the whole may.
+fn shorten(peer: &mut HttpPeer, left: Duration) {
+    let left = left.max(Duration::from_millis(1));
+    let options = &mut peer.options;
+    for timeout in [
+        &mut options.connection_timeout,
+        &mut options.total_connection_timeout,
+        &mut options.read_timeout,
+        &mut options.write_timeout,
+    ] {
+        *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+    }
+}
+
+/// When the time that the exchange's cluster gives it is up.
+fn deadline(exchange: &Exchange, of: impl Fn(&Cluster) -> Option<Duration>) -> Option<Instant> {
+    let (_, cluster) = exchange.cluster()?;
+    exchange.began.checked_add(of(cluster)?)
 }
 
 /// An endpoint has been connected to, or was already.
-pub(super) fn connected(exchange: &mut Exchange) {
-    exchange.asked_upstream = Some(Instant::now());
+pub(super) fn connected(exchange: &mut Exchange, connection: RawFd) {
+    let now = Instant::now();
+    exchange.asked_upstream = Some(now);
+    let Some(attempt) = &mut exchange.attempt else { return };
+    let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
+    let (timeouts, retry) = (&cluster.plan.timeouts, &cluster.plan.retry);
+    // Where it is longer, Pingora has it for the time between two reads.
+    let first_byte = timeouts.first_byte.filter(|first_byte| *first_byte < timeouts.read);
+    let head = [first_byte, retry.per_try].into_iter().flatten().min();
+    let head = head.and_then(|head| now.checked_add(head));
+    let due = [head, attempt.total].into_iter().flatten().min();
+    attempt.due = due.map(|due| (connection, due));
+}
+
+/// The request is about to be sent. A connection that others share is not cut off for one of them.
+pub(super) fn sending(version: Version, exchange: &mut Exchange) {
+    if let Some(attempt) = &mut exchange.attempt
+        && let Some((connection, due)) = attempt.due.take()
+        && version != Version::HTTP_2
+    {
+        attempt.watch = Watch::over(connection, due);
+    }
+}
+
+/// Remembers the endpoint that could not be connected to, and lets another be tried.
+pub(super) fn unreachable(session: &Session, exchange: &mut Exchange, mut error: Box<Error>) -> Box<Error> {
+    let again = again(session, exchange, Trouble::Connect);
+    error.set_retry(again);
+    error
+}
+
+/// Something has failed after the endpoint was connected to: it, the client, or we.
+pub(super) fn failed(
+    session: &Session,
+    exchange: &mut Exchange,
+    mut error: Box<Error>,
+    reused: bool,
+) -> Box<Error> {
+    error.retry.decide_reuse(reused);
+    let stale = error.retry();
+    let Some(trouble) = trouble_of(&error, exchange) else {
+        error.set_retry(false);
+        return error;
+    };
+    if stale && trouble == Trouble::Reset && once_more(session, exchange) {
+        error.set_retry(true);
+        return error;
+    }
+    let again = again(session, exchange, trouble);
+    if !again && trouble == Trouble::Timeout {
+        exchange.failure.get_or_insert(Failure::UpstreamTimeout);
+    }
+    error.set_retry(again);
+    error
+}
+
+/// What the endpoint did wrong, if it was the endpoint.
+fn trouble_of(error: &Error, exchange: &Exchange) -> Option<Trouble> {
+    let attempt = exchange.attempt.as_ref()?;
+    if let Some(status) = attempt.refused {
+        return Some(Trouble::Status(status));
+    }
+    if attempt.watch.as_ref().is_some_and(Watch::has_fired) {
+        return Some(Trouble::Timeout);
+    }
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Some(Trouble::Timeout),
+        (ErrorSource::Upstream, _) => Some(Trouble::Reset),
+        (ErrorSource::Downstream | ErrorSource::Internal | ErrorSource::Unset, _) => None,
+    }
+}
+
+/// A connection that had lain idle was closed by the endpoint as we sent a request on it: no fault of anybody's, and a
+/// new one is tried, at the same endpoint.
+fn once_more(session: &Session, exchange: &mut Exchange) -> bool {
+    let repeatable =
+        !session.as_ref().retry_buffer_truncated() && session.req_header().method.is_idempotent();
+    if !repeatable || exchange.switches || is_answered(session, exchange) || exchange.stale >= STALE_MAX {
+        return false;
+    }
+    let Some(attempt) = exchange.attempt.take() else { return false };
+    exchange.stale += 1;
+    exchange.next = Some(attempt.into());
+    true
+}
+
+/// Whether the request is sent to another endpoint, now that this one has failed; which one is remembered.
+fn again(session: &Session, exchange: &mut Exchange, trouble: Trouble) -> bool {
+    settle(exchange, trouble);
+    if !may_be_repeated(session, exchange, trouble) {
+        return false;
+    }
+    let Ok(next) = choice::choose(exchange, &session.req_header().headers) else { return false };
+    let allowed =
+        exchange.cluster().is_some_and(|(_, cluster)| cluster.upstream.may_retry(&cluster.plan.retry));
+    exchange.next = allowed.then_some(next);
+    allowed
+}
+
+fn may_be_repeated(session: &Session, exchange: &Exchange, trouble: Trouble) -> bool {
+    let situation = Situation {
+        trouble,
+        method: &session.req_header().method,
+        tries: exchange.tried.len() + 1,
+        answered: is_answered(session, exchange),
+        repeatable: !session.as_ref().retry_buffer_truncated(),
+    };
+    let in_time =
+        deadline(exchange, |cluster| cluster.plan.timeouts.total).is_none_or(|due| Instant::now() < due);
+    let sent = exchange.switches && trouble != Trouble::Connect;
+    !sent && in_time && exchange.cluster().is_some_and(|(_, cluster)| cluster.plan.retry.allows(situation))
+}
+
+/// Whether the client may have seen the beginning of a response, or a filter has.
+fn is_answered(session: &Session, exchange: &Exchange) -> bool {
+    let written = session.response_written().is_some_and(|response| !response.status.is_informational());
+    written || exchange.heard_upstream.is_some()
+}
+
+/// The endpoint of this try has failed: it is remembered.
+fn settle(exchange: &mut Exchange, trouble: Trouble) {
+    let Some(attempt) = &mut exchange.attempt else { return };
+    attempt.trouble = Some(trouble);
+    attempt.watch = None;
+    attempt.busy = None;
+    let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
+    let Some(members) = attempt.members.as_deref().or_else(|| cluster.roster.fixed()) else { return };
+    let Some(member) = members.get(attempt.position) else { return };
+    if trouble == Trouble::Connect {
+        cluster.upstream.counts.connect_failures.add();
+    }
+    let endpoint = &member.endpoint;
+    if let Some(time) = endpoint.failed(trouble, cluster.plan.eject.as_ref(), || members.ejected()) {
+        let (cluster, endpoint) = (&*cluster.name, &endpoint.at);
+        tracing::warn!(cluster, %endpoint, ?time, "endpoint {endpoint} is ejected for {time:.0?}: it fails again and again");
+    }
+    if let Some(breaks) = &cluster.plan.breaker {
+        cluster.upstream.tell_breaker(breaks, attempt.probe, false);
+    }
+}
+
+/// The head of a response has come.
+///
+/// # Errors
+///
+/// Where another endpoint is asked instead, because of the status.
+pub(super) fn heard(session: &Session, header: &ResponseHeader, exchange: &mut Exchange) -> Result<()> {
+    // What follows a consent to another protocol may take as long as it likes.
+    if header.status == StatusCode::SWITCHING_PROTOCOLS {
+        exchange
+            .attempt
+            .iter_mut()
+            .for_each(|attempt| (attempt.watch, attempt.status) = (None, Some(header.status)));
+        return Ok(());
+    }
+    if header.status.is_informational() {
+        return Ok(());
+    }
+    if is_refused(session, header.status, exchange) {
+        return Err(
+            Error::explain(ErrorType::HTTPStatus(header.status.as_u16()), "another is asked").into_up()
+        );
+    }
+    let Some(attempt) = &mut exchange.attempt else { return Ok(()) };
+    attempt.status = Some(header.status);
+    if let Some(watch) = &attempt.watch {
+        watch.wait_until(attempt.total);
+    }
+    Ok(())
+}
+
+/// Whether a response is not passed on, because another endpoint may have a better one.
+fn is_refused(session: &Session, status: StatusCode, exchange: &mut Exchange) -> bool {
+    let on = exchange.cluster().is_some_and(|(_, cluster)| cluster.plan.retry.is_on(status));
+    if !on || !may_be_repeated(session, exchange, Trouble::Status(status)) {
+        return false;
+    }
+    let Some(attempt) = &mut exchange.attempt else { return false };
+    attempt.refused = Some(status);
+    // While it is being chosen, the one that answered counts as tried.
+    attempt.trouble = Some(Trouble::Status(status));
+    let another = choice::choose(exchange, &session.req_header().headers).is_ok();
+    if let Some(attempt) = exchange.attempt.as_mut().filter(|_| !another) {
+        (attempt.refused, attempt.trouble) = (None, None);
+    }
+    another
+}
+
+/// A piece of the response has come. An HTTP/2 connection is not cut off when time is up, but its exchange ends here.
+pub(super) fn progressed(exchange: &Exchange) -> Result<()> {
+    let total = exchange.attempt.as_ref().and_then(|attempt| attempt.total);
+    match total {
+        Some(total) if Instant::now() >= total => {
+            Err(Error::explain(ErrorType::ReadTimedout, "the whole took too long").into_up())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Tells the client which endpoint has answered, where it is to come back to that one.
+pub(super) fn name(header: &mut ResponseHeader, exchange: &Exchange) {
+    let Some(attempt) = exchange.attempt.as_ref().filter(|attempt| attempt.names) else { return };
+    let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
+    if let Balance::Sticky(cookie) = &cluster.plan.balance
+        && let Some(member) = attempt.member(&exchange.generation)
+    {
+        let cookie = cookie.set(member.endpoint.identity, exchange.subject.client.secure);
+        // A cookie's name and sixteen digits are a legal value; a head that has no room left stays as it is.
+        let _ = header.append_header(SET_COOKIE, cookie);
+    }
+}
+
+/// The exchange is over: what became of its last try.
+pub(super) fn ended(exchange: &mut Exchange) {
+    exchange.inside = None;
+    let whole = exchange.failure.is_none();
+    let Some(attempt) = exchange.attempt.as_mut().filter(|attempt| attempt.trouble.is_none()) else { return };
+    attempt.watch = None;
+    attempt.busy = None;
+    let Some(status) = attempt.status.filter(|_| whole) else { return };
+    if is_trouble(status) {
+        return settle(exchange, Trouble::Status(status));
+    }
+    let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
+    if let Some(breaks) = &cluster.plan.breaker {
+        cluster.upstream.tell_breaker(breaks, attempt.probe, true);
+    }
+    if let Some(member) = attempt.member(&exchange.generation) {
+        member.endpoint.succeeded();
+    }
+}
+
+/// Counts the picks of a cluster; the same turn for every try of an exchange.
+fn turn(exchange: &mut Exchange) -> u64 {
+    if let Some(turn) = exchange.turn {
+        return turn;
+    }
+    let turn =
+        exchange.cluster().map_or(0, |(_, cluster)| cluster.upstream.turn.0.fetch_add(1, Ordering::Relaxed));
+    exchange.turn = Some(turn);
+    turn
 }

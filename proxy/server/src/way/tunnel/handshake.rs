@@ -24,7 +24,7 @@ pub(in crate::way) fn asked(session: &Session, exchange: &Exchange) -> Option<Bo
     if !empty || headers.contains_key(TRANSFER_ENCODING) || !tokens(headers, &CONNECTION).any(is_upgrade) {
         return None;
     }
-    if !exchange.cluster()?.1.reach.can_upgrade() {
+    if !exchange.cluster()?.1.roster.reach().can_upgrade() {
         return None;
     }
     let protocol = tokens(headers, &UPGRADE).find(|asked| allowed.iter().any(|known| is_named(asked, known)));
