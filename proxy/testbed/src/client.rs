@@ -1,6 +1,7 @@
 //! A client that blocks: asks one thing at a time, and waits for the answer.
 
 mod exchange;
+mod frames;
 mod raw;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use exchange::Connection;
 pub use exchange::{Echo, Request, Response};
+pub use frames::{Frame, Frames, Outcome, fields_of};
 pub use raw::Raw;
 
 use crate::tls::{Handshake, Tls};

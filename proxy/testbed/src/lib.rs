@@ -29,7 +29,7 @@ mod process; // what a process costs
 mod tls; // how a client and an origin speak when others may listen
 
 pub use certificates::{Authority, CertificateError, Identity, IdentityFiles, Order};
-pub use client::{Client, ClientError, Echo, Raw, Request, Response};
+pub use client::{Client, ClientError, Echo, Frame, Frames, Outcome, Raw, Request, Response, fields_of};
 pub use configuration::Configuration;
 pub use edge::{Edge, Launch, StartError, Stopped, replace};
 pub use lines::Lines;

@@ -10,6 +10,7 @@ use super::ClientError;
 pub struct Raw {
     stream: TcpStream,
     received: Vec<u8>,
+    ended: bool,
 }
 
 impl Raw {
@@ -20,7 +21,7 @@ impl Raw {
         let stream =
             TcpStream::connect(address).map_err(|source| ClientError::Connect { address, source })?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::new(), ended: false })
     }
 
     /// The other side of the next connection that comes in here.
@@ -31,7 +32,7 @@ impl Raw {
     pub fn accept(listener: &TcpListener) -> Result<Self, ClientError> {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::new(), ended: false })
     }
 
     /// # Errors
@@ -39,6 +40,15 @@ impl Raw {
     /// Where the other side takes nothing more.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// How long the other side may take nothing of what is sent before that fails.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no such clock.
+    pub fn patience(&mut self, within: Duration) -> Result<(), ClientError> {
+        Ok(self.stream.set_write_timeout(Some(within))?)
     }
 
     /// Says that nothing more will be sent.
@@ -93,10 +103,17 @@ impl Raw {
             if let Some(length) = length(&self.received) {
                 return Ok(self.received.drain(..length).collect());
             }
-            if self.more(deadline)? != More::Came {
+            let more = self.more(deadline)?;
+            if more != More::Came {
+                self.ended |= more == More::Ended;
                 return Ok(std::mem::take(&mut self.received));
             }
         }
+    }
+
+    /// Whether the other side has closed, as far as has been read.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Everything until the other side closes; `None` if it does not.
