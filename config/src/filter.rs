@@ -44,6 +44,7 @@ pub struct Filter {
 pub struct Grants {
     pub geo: bool,
     pub log: bool,
+    pub tls: bool,
     pub clusters: Vec<ClusterId>,
 }
 
@@ -128,6 +129,7 @@ impl Grants {
             }
             match &grant.value {
                 Grant::Log => grants.log = true,
+                Grant::Tls => grants.tls = true,
                 Grant::Geo if known.geo => grants.geo = true,
                 Grant::Geo => problems.push(grant.span, Problem::NoGeoDatabase { filter: filter.to_owned() }),
                 Grant::Cluster(name) => clusters.push(known.clusters.find(name, grant.span, problems)),
@@ -141,9 +143,10 @@ impl Grants {
     fn write(&self, config: &Config) -> List<Grant> {
         let geo = self.geo.then_some(Grant::Geo);
         let log = self.log.then_some(Grant::Log);
+        let tls = self.tls.then_some(Grant::Tls);
         let clusters = self.clusters.iter().filter_map(|id| config.clusters.get(id.index()));
         let clusters = clusters.map(|cluster| Grant::Cluster(Name(cluster.name.clone())));
-        let grants = geo.into_iter().chain(log).chain(clusters);
+        let grants = geo.into_iter().chain(log).chain(tls).chain(clusters);
         List(grants.map(At::unwritten).collect())
     }
 }
@@ -164,12 +167,13 @@ fn bounded(filter: &str, settings: At<raw::Settings>, problems: &mut Problems) -
 pub(crate) enum Grant {
     Geo,
     Log,
+    Tls,
     Cluster(Name),
 }
 
 /// A text that is not a grant.
 #[derive(Debug, thiserror::Error)]
-#[error("the grants are `geo`, `log` and `cluster:<name>`")]
+#[error("the grants are `geo`, `log`, `tls` and `cluster:<name>`")]
 pub(crate) struct NotAGrant;
 
 impl FromStr for Grant {
@@ -179,6 +183,7 @@ impl FromStr for Grant {
         match text.split_once(':') {
             None if text == "geo" => Ok(Self::Geo),
             None if text == "log" => Ok(Self::Log),
+            None if text == "tls" => Ok(Self::Tls),
             Some(("cluster", name)) => name.parse().map(Self::Cluster).map_err(|_not_a_name| NotAGrant),
             _ => Err(NotAGrant),
         }
@@ -190,6 +195,7 @@ impl fmt::Display for Grant {
         match self {
             Self::Geo => f.write_str("geo"),
             Self::Log => f.write_str("log"),
+            Self::Tls => f.write_str("tls"),
             Self::Cluster(name) => write!(f, "cluster:{name}"),
         }
     }
@@ -202,7 +208,7 @@ pub(crate) enum Fresh {
 }
 
 texts! {
-    Grant = "a grant" like "cluster:north" matching "^(geo|log|cluster:[A-Za-z0-9][A-Za-z0-9._-]{0,63})$";
+    Grant = "a grant" like "cluster:north" matching "^(geo|log|tls|cluster:[A-Za-z0-9][A-Za-z0-9._-]{0,63})$";
 }
 
 words! {

@@ -127,7 +127,7 @@ section! {
         module: Name,
         /// Whatever the filter wants to be told. The edge hands it over as JSON (`null` where there is nothing), and the filter checks it while the configuration is loaded.
         settings: Settings = Settings(Value::Null),
-        /// What the filter may do beyond reading and editing what passes through it: `geo` (look addresses up), `log` (write to the log), `cluster:<name>` (send requests there). Nothing by default.
+        /// What the filter may do beyond reading and editing what passes through it: `geo` (look addresses up), `log` (write to the log), `tls` (ask how the connection is encrypted, and which certificate the client showed), `cluster:<name>` (send requests there). Nothing by default.
         grants: List<Grant> = List(Vec::new()),
         /// How long one call may take. Filters take microseconds; two hundred times that is a mistake and not a bad moment.
         deadline: Deadline = Deadline(DEADLINE_DEFAULT),

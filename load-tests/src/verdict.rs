@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::peer::{Job, Peer};
 use crate::samples::{Figure, Samples, Spot, median};
 use crate::study::contenders::PINGORA;
-use crate::study::{Study, contenders, filters, swaps, tenants, workers};
+use crate::study::{Study, connections, contenders, filters, swaps, tenants, workers};
 
 /// A promise, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -189,6 +189,7 @@ fn rest(samples: &Samples) -> Vec<Bound> {
             "MiB",
         ),
         at_most("an idle connection", per_connection(samples, &fresh), 12.0, "KiB"),
+        at_most("an idle connection over TLS", per_connection(samples, connections::SECURE), 40.0, "KiB"),
         at_most(
             "p99.9 through a swap storm, of the quiet one",
             samples.ratio(Study::Swaps, Spot(swaps::STORM, 0), Spot(swaps::QUIET, 0), Figure::P999),

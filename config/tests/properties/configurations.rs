@@ -190,8 +190,8 @@ fn module() -> impl Strategy<Value = Module> {
 
 fn filter(modules: usize, clusters: usize, geo: bool) -> impl Strategy<Value = Filter> {
     let ids: Vec<_> = (0..).map(ClusterId).take(clusters).collect();
-    let grants = (any::<bool>(), any::<bool>(), subsequence(ids, 0..=clusters))
-        .prop_map(move |(asked, log, clusters)| Grants { geo: geo && asked, log, clusters });
+    let grants = (any::<bool>(), any::<bool>(), any::<bool>(), subsequence(ids, 0..=clusters))
+        .prop_map(move |(asked, log, tls, clusters)| Grants { geo: geo && asked, log, tls, clusters });
     let instances = prop_oneof![Just(Instances::Fresh), (1..=256_u32).prop_map(Instances::Reuse)];
     let on_fault = select(vec![OnFault::Fail, OnFault::Skip]);
     let budgets = (duration(1_000, 1_000_000), 64 * 1024..=64 * 1024 * 1024_u64);

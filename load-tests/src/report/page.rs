@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::{Report, number, shown, thousands};
 use crate::samples::{Figure, Samples, Spot};
-use crate::study::{Study, contenders, filters, swaps, workers};
+use crate::study::{Study, connections, contenders, filters, swaps, workers};
 use crate::verdict::{MEBIBYTE, per_connection};
 
 /// `plots` are the files that were drawn, by study.
@@ -78,7 +78,7 @@ fn words(study: Study) -> (&'static str, &'static str) {
         ),
         Study::Connections => (
             "Idle connections",
-            "Memory (PSS) by the number of plain connections that have had one exchange and now lie idle; the last column is KiB for each. What the kernel holds for a socket is not in it.",
+            "Memory (PSS) by the number of connections that have had one exchange and now lie idle; the last column is KiB for each. What the kernel holds for a socket is not in it.",
         ),
         Study::Start => (
             "From the start to the first filtered answer",
@@ -200,8 +200,9 @@ fn by_workers(samples: &Samples) -> Table {
 
 fn by_connections(samples: &Samples) -> Table {
     let mut table = Table::new(&["contender", "MiB, by connections", "KiB each"]);
-    for contender in contenders::all() {
-        let name = contender.name();
+    let contenders = contenders::all().into_iter().map(|contender| (contender.name(), contender.title()));
+    let secure = (connections::SECURE.to_owned(), connections::SECURE_TITLE.to_owned());
+    for (name, title) in contenders.chain([secure]) {
         let memory = |at: usize| samples.median(Study::Connections, Spot(&name, at), Figure::Memory);
         let places = samples.places(Study::Connections, &name);
         let each: Vec<_> = places
@@ -209,7 +210,7 @@ fn by_connections(samples: &Samples) -> Table {
             .map(|at| format!("{at}: {}", cell(memory(*at).map(|bytes| bytes / MEBIBYTE))))
             .collect();
         if !each.is_empty() {
-            table.row(contender.title(), [each.join(", "), cell(per_connection(samples, &name))]);
+            table.row(title, [each.join(", "), cell(per_connection(samples, &name))]);
         }
     }
     table

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::chart::{Axis, Bar, Line, bars, lines};
 use crate::contender::Contender;
 use crate::samples::{Figure, Samples, Spot};
-use crate::study::{Study, contenders, filters, swaps, workers};
+use crate::study::{Study, connections, contenders, filters, swaps, workers};
 use crate::verdict::MEBIBYTE;
 
 /// Those of which there is something to draw; the files, by study.
@@ -150,16 +150,14 @@ fn by_workers(samples: &Samples, file: &Path) -> Result<bool> {
 }
 
 fn by_connections(samples: &Samples, file: &Path) -> Result<bool> {
-    let line = |contender: Contender| {
-        let name = contender.name();
+    let line = |(name, title): (String, String)| {
         let memory = |at| samples.median(Study::Connections, Spot(&name, at), Figure::Memory);
         let points = samples.places(Study::Connections, &name).into_iter();
-        Line {
-            title: contender.title(),
-            points: points.filter_map(|at| Some((float(at), memory(at)? / MEBIBYTE))).collect(),
-        }
+        Line { title, points: points.filter_map(|at| Some((float(at), memory(at)? / MEBIBYTE))).collect() }
     };
-    let all: Vec<_> = contenders::all().into_iter().map(line).collect();
+    let contenders = contenders::all().into_iter().map(|contender| (contender.name(), contender.title()));
+    let secure = (connections::SECURE.to_owned(), connections::SECURE_TITLE.to_owned());
+    let all: Vec<_> = contenders.chain([secure]).map(line).collect();
     let axes = (Axis::linear("idle connections"), Axis::linear("memory, MiB"));
     lines(file, "Memory against idle connections", &axes, &all)
 }

@@ -13,8 +13,10 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::limits::FORWARDED_HOPS_MAX;
 use hop::{Hop, Malformed};
+pub use tls::{ClientCertificate, NameKind, Tls};
 
 mod hop;
+mod tls;
 #[cfg(test)]
 mod tests;
 

@@ -21,6 +21,7 @@ wasmtime::component::bindgen!({
             import edgeloom:filter/http@0.1.0;
             import edgeloom:grants/geo@0.1.0;
             import edgeloom:grants/log@0.1.0;
+            import edgeloom:grants/tls@0.1.0;
             export edgeloom:filter/setup@0.1.0;
             export edgeloom:filter/request-phase@0.1.0;
             export edgeloom:filter/response-phase@0.1.0;
@@ -34,5 +35,5 @@ wasmtime::component::bindgen!({
 });
 
 pub(crate) use edgeloom::filter::http;
-pub(crate) use edgeloom::grants::{geo, log};
+pub(crate) use edgeloom::grants::{geo, log, tls};
 pub(crate) use exports::edgeloom::filter::{request_phase, response_phase};

@@ -25,6 +25,7 @@ mod memory;
 mod module;
 mod reply;
 mod restore;
+mod tls;
 mod tracked;
 mod verdict;
 
@@ -107,6 +108,7 @@ impl Direct {
             match want {
                 Want::Geo => geo::add_to_linker(&mut linker)?,
                 Want::Log => log::add_to_linker(&mut linker)?,
+                Want::Tls => tls::add_to_linker(&mut linker)?,
             }
         }
         let exports = Exports::of(&module)?;

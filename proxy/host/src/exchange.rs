@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use edgeloom_core::client::Client;
+use edgeloom_core::client::{Client, Tls};
 use edgeloom_core::facts::Facts;
 use edgeloom_core::head::{Change, Edit, Headers, Names, Refusal, RequestHead, ResponseHead, apply};
 use edgeloom_core::ids::ClusterId;
@@ -26,6 +26,8 @@ use crate::filter::Terms;
 pub struct RequestSubject {
     pub head: RequestHead,
     pub client: Client,
+    /// Of the connection that it came on; none in the clear.
+    pub tls: Option<Arc<Tls>>,
     pub id: Box<str>,
     pub facts: Facts,
     /// The cluster that a filter chose; the route's own while there is none.
@@ -38,12 +40,22 @@ pub struct RequestSubject {
 pub struct ResponseSubject {
     pub head: ResponseHead,
     pub facts: Facts,
+    /// As in the request.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl RequestSubject {
     /// Boxed, as an instance wants it lent: then lending it is an exchange of two pointers.
     pub fn new(head: RequestHead, client: Client, id: Box<str>) -> Box<Self> {
-        Box::new(Self { head, client, id, facts: Facts::default(), cluster: None, cluster_before: None })
+        Box::new(Self {
+            head,
+            client,
+            tls: None,
+            id,
+            facts: Facts::default(),
+            cluster: None,
+            cluster_before: None,
+        })
     }
 
     pub(crate) fn commit(&mut self) {
@@ -67,14 +79,14 @@ impl Default for RequestSubject {
             RequestHead::new(http::Method::GET, "".into(), PathAndQuery::from_static("/"), HeaderMap::new());
         let client = Client { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false };
         let id = "".into();
-        Self { head, client, id, facts: Facts::default(), cluster: None, cluster_before: None }
+        Self { head, client, tls: None, id, facts: Facts::default(), cluster: None, cluster_before: None }
     }
 }
 
 impl ResponseSubject {
     /// Boxed, as an instance wants it lent.
     pub fn new(head: ResponseHead, facts: Facts) -> Box<Self> {
-        Box::new(Self { head, facts })
+        Box::new(Self { head, facts, tls: None })
     }
 
     pub(crate) fn commit(&mut self) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod geo;
 pub(crate) mod log;
+pub(crate) mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub struct Grants {
     pub geo: Option<Arc<Geo>>,
     /// Writing to the proxy's log.
     pub log: bool,
+    /// Asking how the connection is encrypted, and who the client showed itself to be.
+    pub tls: bool,
     /// The clusters that the filter may send an exchange to, by name.
     pub clusters: Vec<(Box<str>, ClusterId)>,
 }
@@ -32,6 +35,7 @@ pub struct Grants {
 pub enum Want {
     Geo,
     Log,
+    Tls,
 }
 
 impl Want {
@@ -39,6 +43,7 @@ impl Want {
         match import {
             "edgeloom:grants/geo@0.1.0" => Some(Self::Geo),
             "edgeloom:grants/log@0.1.0" => Some(Self::Log),
+            "edgeloom:grants/tls@0.1.0" => Some(Self::Tls),
             _ => None,
         }
     }
@@ -48,6 +53,7 @@ impl Want {
         match self {
             Self::Geo => "geo",
             Self::Log => "log",
+            Self::Tls => "tls",
         }
     }
 }
@@ -63,6 +69,7 @@ impl Grants {
         match want {
             Want::Geo => self.geo.is_some(),
             Want::Log => self.log,
+            Want::Tls => self.tls,
         }
     }
 

@@ -4,7 +4,7 @@ use edgeloom_core::units::Bytes;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
-use crate::bindings::{geo, http, log, request_phase, response_phase};
+use crate::bindings::{geo, http, log, request_phase, response_phase, tls};
 use crate::configure::{Image, State};
 use crate::exchange::CallState;
 use crate::filter::Phases;
@@ -77,6 +77,9 @@ fn linker(engine: &Engine, grants: &Grants) -> wasmtime::Result<Linker<CallState
     }
     if grants.log {
         log::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if grants.tls {
+        tls::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
 }

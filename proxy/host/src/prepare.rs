@@ -259,6 +259,7 @@ impl Host {
         let same = Arc::ptr_eq(&filter.terms.image, image)
             && same_geo
             && filter.terms.grants.log == plan.grants.log
+            && filter.terms.grants.tls == plan.grants.tls
             && filter.terms.grants.clusters == plan.grants.clusters
             && filter.terms.deadline == plan.deadline
             && filter.terms.memory == plan.memory

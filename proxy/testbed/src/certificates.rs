@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, SanType,
 };
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
@@ -97,7 +97,9 @@ impl Authority {
     /// Where a name is none.
     pub fn try_issue(&self, order: &Order) -> Result<Identity, CertificateError> {
         let key = if order.rsa { KeyPair::from_pem(RSA_KEY)? } else { KeyPair::generate()? };
-        let mut params = CertificateParams::new(order.names.clone())?;
+        let mut params = CertificateParams::default();
+        params.subject_alt_names =
+            order.names.iter().map(|name| alternative(name)).collect::<Result<_, _>>()?;
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, order.subject.as_str());
         params.extended_key_usages = vec![order.usage.clone()];
@@ -142,7 +144,7 @@ impl Order {
         self
     }
 
-    /// These too: names of servers, addresses, or a client's mail address.
+    /// These too: names of servers, addresses, mail addresses or URIs.
     #[must_use]
     pub fn also(mut self, names: &[&str]) -> Self {
         self.names.extend(names.iter().map(|name| (*name).to_owned()));
@@ -204,6 +206,16 @@ impl Identity {
         let chain = CertificateDer::pem_slice_iter(self.chain.as_bytes()).collect::<Result<_, _>>()?;
         Ok((chain, PrivateKeyDer::from_pem_slice(self.key.as_bytes())?))
     }
+}
+
+/// A name as certificates tell them apart.
+fn alternative(name: &str) -> Result<SanType, rcgen::Error> {
+    Ok(match name.parse() {
+        Ok(address) => SanType::IpAddress(address),
+        Err(_) if name.contains("://") => SanType::URI(name.try_into()?),
+        Err(_) if name.contains('@') => SanType::Rfc822Name(name.try_into()?),
+        Err(_) => SanType::DnsName(name.try_into()?),
+    })
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -30,7 +30,7 @@
 //! | reading and editing | [`Request`], [`Response`], [`Edits`], [`header!`] |
 //! | what methods may take and return | [`macro@filter`], [`Answer`], [`Memo`], [`Remember`] |
 //! | what an operator configures | [`settings`], [`Cluster`], [`Country`], [`HeaderName`]; [`when`] for rules |
-//! | grants | `geo`, `log` |
+//! | grants | `geo`, `log`, `tls` |
 //! | unit tests | `testing` |
 //!
 //! # What it costs
@@ -69,6 +69,8 @@ pub mod geo;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use answer::Answer;
 pub use client::Client;

@@ -250,6 +250,57 @@ pub fn logged() -> Vec<(crate::log::Level, String)> {
     wire::logged()
 }
 
+/// An encrypted connection, and what the client showed on it, by the `tls` grant.
+#[cfg(feature = "tls")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    pub(crate) connection: crate::tls::Connection,
+    pub(crate) certificate: Option<crate::tls::ClientCertificate>,
+    pub(crate) names: Vec<crate::tls::AlternativeName>,
+}
+
+/// TLS 1.3, for `shop.example`, with a client that showed nothing. Make it so with [`encrypt`].
+#[cfg(feature = "tls")]
+#[must_use]
+pub fn tls() -> Tls {
+    let connection = crate::tls::Connection {
+        version: "1.3".to_owned(),
+        cipher: "TLS13_AES_128_GCM_SHA256".to_owned(),
+        server_name: Some("shop.example".to_owned()),
+    };
+    Tls { connection, ..Tls::default() }
+}
+
+#[cfg(feature = "tls")]
+impl Tls {
+    /// Of a client that showed this certificate.
+    #[must_use]
+    pub fn showing(mut self, certificate: crate::tls::ClientCertificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// With these alternative names in the client's certificate.
+    #[must_use]
+    pub fn naming(mut self, names: impl IntoIterator<Item = crate::tls::AlternativeName>) -> Self {
+        self.names = names.into_iter().collect();
+        self
+    }
+
+    /// Of this connection.
+    #[must_use]
+    pub fn over(mut self, connection: crate::tls::Connection) -> Self {
+        self.connection = connection;
+        self
+    }
+}
+
+/// From here on in this test, requests come on such a connection; in the clear where there is none.
+#[cfg(feature = "tls")]
+pub fn encrypt(tls: Option<Tls>) {
+    wire::encrypt(tls);
+}
+
 fn legal(name: &str) -> HeaderName {
     HeaderName::new(name).unwrap_or_else(|illegal| panic!("`{name}`: {illegal}"))
 }

@@ -38,6 +38,7 @@ pub(crate) fn plan(module: &Path, settings: &str) -> FilterPlan {
         grants: Grants {
             geo: Some(Arc::new(demo_geo(Layout::City))),
             log: true,
+            tls: true,
             clusters: vec![("south".into(), ClusterId(0)), ("north".into(), ClusterId(1))],
         },
         // Valgrind must not make it overrun.

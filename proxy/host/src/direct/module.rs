@@ -65,8 +65,12 @@ fn is_guest(module: &&[u8]) -> bool {
 }
 
 const PHASES: [&str; 2] = [ON_REQUEST, ON_RESPONSE];
-const INTERFACES: [&str; 3] =
-    ["edgeloom:filter/http@0.1.0", "edgeloom:grants/geo@0.1.0", "edgeloom:grants/log@0.1.0"];
+const INTERFACES: [&str; 4] = [
+    "edgeloom:filter/http@0.1.0",
+    "edgeloom:grants/geo@0.1.0",
+    "edgeloom:grants/log@0.1.0",
+    "edgeloom:grants/tls@0.1.0",
+];
 
 fn is_utf8(function: &CanonicalFunction) -> bool {
     let (CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. }) = function

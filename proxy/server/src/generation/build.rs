@@ -156,6 +156,7 @@ impl Builder {
         let grants = Grants {
             geo: geo.filter(|_| filter.grants.geo).map(|open| Arc::clone(&open.geo)),
             log: filter.grants.log,
+            tls: filter.grants.tls,
             clusters: filter.grants.clusters.iter().filter_map(name_of).collect(),
         };
         let named = grant_names(&grants);
@@ -385,7 +386,7 @@ fn stamped(path: impl AsRef<Path>) -> (PathBuf, Option<Stamp>) {
 
 fn grant_names(grants: &Grants) -> Box<[Box<str>]> {
     let clusters = grants.clusters.iter().map(|(name, _)| format!("cluster:{name}").into());
-    let plain = [("geo", grants.geo.is_some()), ("log", grants.log)];
+    let plain = [("geo", grants.geo.is_some()), ("log", grants.log), ("tls", grants.tls)];
     let plain = plain.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name.into());
     plain.chain(clusters).collect()
 }

@@ -3,7 +3,7 @@
 mod certificate; // from files to what can be shown
 mod sessions; // what an earlier handshake is remembered by
 mod showing; // which certificate a client is shown
-mod client; // what clients show
+mod shown; // what clients show
 mod handshake; // how it comes to a connection
 mod stream; // bytes through it
 
@@ -24,7 +24,6 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use certificate::Certificate;
 use certificate::CertificateError;
-pub(crate) use client::ClientCertificate;
 pub(crate) use handshake::{HandshakeFailure, Secure};
 use sessions::Sessions;
 use showing::Showing;

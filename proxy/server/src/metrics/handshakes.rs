@@ -31,7 +31,7 @@ pub(crate) struct CertificateLeft {
 impl Handshakes {
     pub(crate) fn made(&self, secure: &Secure) {
         let [old, new] = &self.made;
-        let [full, resumed] = if secure.version == "1.2" { old } else { new };
+        let [full, resumed] = if secure.tls.version == "1.2" { old } else { new };
         if secure.resumed { resumed } else { full }.add();
     }
 

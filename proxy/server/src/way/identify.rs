@@ -3,6 +3,8 @@
 //! The head is taken out of Pingora's session, so that filters edit the only
 //! copy there is, and given back before an upstream is involved.
 
+use std::sync::Arc;
+
 use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
 use http::Method;
@@ -65,6 +67,7 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     let subject = &mut *exchange.subject;
     subject.head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
     (subject.client, subject.id) = (client, id);
+    subject.tls = secure.map(|secure| Arc::clone(&secure.tls));
     if is_misdirected {
         give_back(session, exchange, &mut parts);
         return Err(Failure::Misdirected);

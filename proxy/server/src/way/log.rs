@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use edgeloom_core::address::Address;
+use edgeloom_core::client as core;
 use edgeloom_core::fault::Fault;
 use edgeloom_core::retry::Trouble;
 use http::{HeaderMap, StatusCode, Version};
@@ -133,14 +134,13 @@ struct TlsClient<'a> {
 
 impl<'a> Tls<'a> {
     fn of(secure: &'a Secure) -> Self {
-        let client = secure.client.as_ref();
+        let core::Tls { version, cipher: _, server_name, certificate } = &*secure.tls;
         Self {
-            version: secure.version,
-            name: secure.name.as_deref(),
-            client: client.map(|client| TlsClient {
-                subject: Cut(client.subject.as_bytes()),
-                sha256: &client.fingerprint,
-            }),
+            version,
+            name: server_name.as_deref(),
+            client: certificate
+                .as_ref()
+                .map(|shown| TlsClient { subject: Cut(shown.subject.as_bytes()), sha256: &shown.sha256 }),
         }
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn run(
     exchange.response_chain_ran = true;
     let Exchange { generation, subject, ran, calls, .. } = exchange;
     let mut response = ResponseSubject::new(std::mem::take(head), std::mem::take(&mut subject.facts));
+    response.tls.clone_from(&subject.tls);
     let mut settled = Ok(());
     for due in ran.iter().rev() {
         let Some(loaded) = generation.filter(due.filter).filter(|loaded| loaded.phases.response) else {

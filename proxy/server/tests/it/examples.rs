@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use edgeloom_testbed::geo::{self, Layout};
-use edgeloom_testbed::{Client, Configuration, Edge, Launch, Origin, Request};
+use edgeloom_testbed::{Authority, Client, Configuration, Edge, Launch, Order, Origin, Request, Tls};
 use tempfile::TempDir;
 
 /// An example of `config/examples`, with origins behind it that are named by the ports it gives them.
 struct Example {
     edge: Edge,
     origins: Vec<Origin>,
+    /// Has signed the certificates, if the example has any.
+    authority: Authority,
     _folder: TempDir,
 }
 
@@ -35,12 +37,16 @@ impl Example {
         let file = folder.path().join("edge.yaml");
         copy(&examples().join("pages"), &folder.path().join("pages"));
         let moved = example.elsewhere(&moved, &filters, &database).unwrap();
+        let authority = certificates(folder.path());
+        let moved = moved.text().replace("/etc/edgeloom/tls", &folder.path().display().to_string());
+        let moved = example.with_text(moved).unwrap();
         // The default port is one for all.
         let admin = if moved.text().contains("\nadmin:") { "" } else { "admin: { bind: '127.0.0.1:0' }\n" };
         moved.with_text(format!("{admin}{}", moved.text())).unwrap().write(&file).unwrap();
         let cache = filters.join("../release/test-cache");
         let edge = Launch::file(file).environment("XDG_CACHE_HOME", cache).start();
-        Self { edge: edge.unwrap_or_else(|error| panic!("{name}: {error}")), origins, _folder: folder }
+        let edge = edge.unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self { edge, origins, authority, _folder: folder }
     }
 
     /// The origin that answers this.
@@ -55,6 +61,19 @@ fn copy(from: &Path, to: &Path) {
     for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
+}
+
+/// The certificates that examples name, in this folder.
+fn certificates(folder: &Path) -> Authority {
+    let authority = Authority::new();
+    let shop = Order::server(&["shop.example", "*.shop.example"]);
+    for (name, order) in
+        [("shop", &shop), ("shop-rsa", &shop.clone().rsa()), ("blog", &Order::server(&["blog.example"]))]
+    {
+        authority.issue(order).write(folder, name);
+    }
+    fs::write(folder.join("partners.pem"), authority.pem()).unwrap();
+    authority
 }
 
 /// Addresses in Sweden and in Germany, by the demo's database.
@@ -209,6 +228,24 @@ fn trace_context() {
     assert_eq!(asked.header("traceparent"), Some(&*ours));
     assert_ne!(line["trace"], "0af7651916cd43dd8448eb211c80319c");
     assert!(asked.header("forwarded").unwrap().starts_with("for=127.0.0.1;host="));
+}
+
+#[test]
+fn tls() {
+    let example = Example::start("tls");
+    let [sites, partners] = example.edge.addresses() else { panic!() };
+    let tls = Tls::believing(&example.authority).http2();
+    for (host, origin) in [("shop.example", "8101"), ("www.shop.example", "8101"), ("blog.example", "8102")] {
+        let client = Client::tls(*sites, &tls.clone().naming(host));
+        assert_eq!(client.request(Request::get("/").host(host)).echo().origin.as_deref(), Some(origin));
+        let other = if host == "blog.example" { "shop.example" } else { "blog.example" };
+        assert_eq!(client.request(Request::get("/").host(other)).status(), 421);
+    }
+    let tls = tls.naming("shop.example");
+    let shop = || Request::get("/").host("shop.example");
+    assert!(Client::tls(*partners, &tls).attempt(shop()).is_err());
+    let partner = example.authority.issue(&Order::client("partner"));
+    assert_eq!(Client::tls(*partners, &tls.showing(&partner)).request(shop()).status(), 200);
 }
 
 #[test]

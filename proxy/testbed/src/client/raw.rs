@@ -2,15 +2,24 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::{ClientConnection, StreamOwned};
+
 use super::ClientError;
+use crate::tls::Tls;
 
 /// One connection, without any idea of HTTP but where an answer ends.
 pub struct Raw {
-    stream: TcpStream,
+    wire: Wire,
     received: Vec<u8>,
     ended: bool,
+}
+
+enum Wire {
+    Plain(TcpStream),
+    Secure(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Raw {
@@ -21,7 +30,28 @@ impl Raw {
         let stream =
             TcpStream::connect(address).map_err(|source| ClientError::Connect { address, source })?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new(), ended: false })
+        Ok(Self { wire: Wire::Plain(stream), received: Vec::new(), ended: false })
+    }
+
+    /// The same over TLS, once both sides have shaken hands.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody listens there, or does not come to a TLS connection.
+    pub fn secure(address: SocketAddr, tls: &Tls) -> Result<Self, ClientError> {
+        let stream =
+            TcpStream::connect(address).map_err(|source| ClientError::Connect { address, source })?;
+        stream.set_nodelay(true)?;
+        let failed = |source| ClientError::Handshake { address, source };
+        let name = || ClientError::Name { name: tls.name.clone().unwrap_or_default() };
+        let server = tls.server(address).ok_or_else(name)?;
+        let connection = ClientConnection::new(Arc::clone(&tls.config), server)
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        let mut secure = Box::new(StreamOwned::new(connection, stream));
+        while secure.conn.is_handshaking() {
+            secure.conn.complete_io(&mut secure.sock).map_err(failed)?;
+        }
+        Ok(Self { wire: Wire::Secure(secure), received: Vec::new(), ended: false })
     }
 
     /// The other side of the next connection that comes in here.
@@ -32,14 +62,20 @@ impl Raw {
     pub fn accept(listener: &TcpListener) -> Result<Self, ClientError> {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new(), ended: false })
+        Ok(Self { wire: Wire::Plain(stream), received: Vec::new(), ended: false })
     }
 
     /// # Errors
     ///
     /// Where the other side takes nothing more.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        Ok(self.stream.write_all(bytes)?)
+        match &mut self.wire {
+            Wire::Plain(stream) => Ok(stream.write_all(bytes)?),
+            Wire::Secure(secure) => {
+                secure.write_all(bytes)?;
+                Ok(secure.flush()?)
+            }
+        }
     }
 
     /// How long the other side may take nothing of what is sent before that fails.
@@ -48,7 +84,7 @@ impl Raw {
     ///
     /// Where the system has no such clock.
     pub fn patience(&mut self, within: Duration) -> Result<(), ClientError> {
-        Ok(self.stream.set_write_timeout(Some(within))?)
+        Ok(self.socket().set_write_timeout(Some(within))?)
     }
 
     /// Says that nothing more will be sent.
@@ -57,7 +93,7 @@ impl Raw {
     ///
     /// Where the connection is gone already.
     pub fn finish(&mut self) -> Result<(), ClientError> {
-        Ok(self.stream.shutdown(Shutdown::Write)?)
+        Ok(self.socket().shutdown(Shutdown::Write)?)
     }
 
     /// One answer: up to the length that it states, else up to the end of the
@@ -132,14 +168,25 @@ impl Raw {
         }
     }
 
+    fn socket(&self) -> &TcpStream {
+        match &self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secure(secure) => &secure.sock,
+        }
+    }
+
     fn more(&mut self, deadline: Instant) -> Result<More, ClientError> {
         let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         else {
             return Ok(More::Late);
         };
-        self.stream.set_read_timeout(Some(left))?;
+        self.socket().set_read_timeout(Some(left))?;
         let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
+        let read = match &mut self.wire {
+            Wire::Plain(stream) => stream.read(&mut buffer),
+            Wire::Secure(secure) => secure.read(&mut buffer),
+        };
+        match read {
             Ok(0) => Ok(More::Ended),
             Ok(count) => {
                 self.received.extend(buffer.iter().take(count));
@@ -149,7 +196,9 @@ impl Raw {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(More::Late),
                 ErrorKind::Interrupted => Ok(More::Came),
                 // Closed with bytes of ours unread: an end like another.
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(More::Ended),
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+                    Ok(More::Ended)
+                }
                 _ => Err(error.into()),
             },
         }

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("edgeloom-sdk-macros", &[], &["edgeloom-sdk"]),
     ("edgeloom-filter-*", &["edgeloom-sdk"], &[]),
     ("edgeloom-misbehaving-*", &["edgeloom-sdk"], &[]),
+    ("edgeloom-guest-*", &["edgeloom-sdk"], &[]),
     // What a host call costs is told as the authors of filters pay it.
     ("edgeloom-bench-calls", &["edgeloom-sdk"], &[]),
     // The other guests of benchmarks are written against the bare contract.

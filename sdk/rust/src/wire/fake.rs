@@ -8,6 +8,8 @@ use crate::{Client, Edits, HeaderName, Refusal};
 mod grants;
 mod rules;
 
+#[cfg(feature = "tls")]
+pub(crate) use grants::{certificate, connection, encrypt, names};
 #[cfg(feature = "geo")]
 pub(crate) use grants::{country, know, locate};
 #[cfg(feature = "log")]

@@ -38,6 +38,15 @@ mod log {
     });
 }
 
+#[cfg(feature = "tls")]
+mod tls {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package edgeloom:sdk; world tls { import edgeloom:grants/tls@0.1.0; }",
+        generate_all,
+    });
+}
+
 // A guest exports the interfaces of the phases that it has, and each brings
 // its own description; `wit-component` makes the union of them.
 pub mod setup {
@@ -327,3 +336,33 @@ pub(crate) fn log(level: crate::log::Level, message: &str) {
     };
     log::write(level, message);
 }
+
+#[cfg(feature = "tls")]
+mod grant_tls {
+    use super::tls::edgeloom::grants::tls;
+    use crate::tls::{AlternativeName, ClientCertificate, Connection};
+
+    pub(crate) fn connection() -> Option<Connection> {
+        let tls::TlsConnection { version, cipher, server_name } = tls::connection()?;
+        Some(Connection { version, cipher, server_name })
+    }
+
+    pub(crate) fn certificate() -> Option<ClientCertificate> {
+        let tls::ClientCertificate { subject, sha256 } = tls::certificate()?;
+        Some(ClientCertificate { subject, sha256 })
+    }
+
+    pub(crate) fn names() -> Vec<AlternativeName> {
+        let known = |tls::AlternativeName { kind, name }: tls::AlternativeName| match &*kind {
+            "dns" => Some(AlternativeName::Dns(name)),
+            "email" => Some(AlternativeName::Email(name)),
+            "uri" => Some(AlternativeName::Uri(name)),
+            "ip" => Some(AlternativeName::Ip(name)),
+            // Of a proxy that is newer than this crate.
+            _ => None,
+        };
+        tls::names().into_iter().filter_map(known).collect()
+    }
+}
+#[cfg(feature = "tls")]
+pub(crate) use grant_tls::{certificate, connection, names};

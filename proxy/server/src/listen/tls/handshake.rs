@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use edgeloom_config::Misdirected;
+use edgeloom_core::client as core;
 use pingora_core::protocols::{GetSocketDigest as _, l4};
 use rustls::{AlertDescription, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConnection};
 use tokio::time::timeout;
@@ -11,21 +12,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::showing::{ASIDE, Aside, Shown};
 use super::stream::Secured;
-use super::{Certificate, ClientCertificate, Tls};
+use super::{Certificate, Tls, shown};
 use crate::limits::HANDSHAKE_TIMEOUT;
 
 /// What is known of the TLS of a connection.
 #[derive(Debug)]
 pub(crate) struct Secure {
-    pub(crate) version: &'static str,
-    pub(crate) cipher: &'static str,
+    /// As filters see it.
+    pub(crate) tls: Arc<core::Tls>,
     pub(crate) resumed: bool,
-    /// The name that the client asked for.
-    pub(crate) name: Option<Box<str>>,
     /// What it was shown.
     certificate: Option<Arc<Certificate>>,
     misdirected: Misdirected,
-    pub(crate) client: Option<ClientCertificate>,
 }
 
 /// Why there is no connection.
@@ -83,6 +81,16 @@ impl Tls {
         let Ok(accepted) = accepted else { return Err(HandshakeFailure::Late) };
         match (accepted, shown) {
             (Ok(stream), shown) => {
+                // A session that goes on is not verified again, and may have outlived it.
+                if stream
+                    .get_ref()
+                    .1
+                    .peer_certificates()
+                    .and_then(<[_]>::first)
+                    .is_some_and(|der| shown::has_ended(der))
+                {
+                    return Err(HandshakeFailure::ClientCertificate);
+                }
                 let secure = self.secure(stream.get_ref().1, shown);
                 Ok(Secured::new(stream, secure))
             }
@@ -94,20 +102,23 @@ impl Tls {
     fn secure(&self, connection: &ServerConnection, shown: Option<Shown>) -> Secure {
         let suite = connection.negotiated_cipher_suite();
         let client = connection.peer_certificates().and_then(<[_]>::first);
-        Secure {
+        let tls = core::Tls {
             version: match connection.protocol_version() {
                 Some(ProtocolVersion::TLSv1_2) => "1.2",
                 _ => "1.3",
             },
             cipher: suite.and_then(|suite| suite.suite().as_str()).unwrap_or_default(),
+            server_name: connection.server_name().map(|name| name.to_ascii_lowercase().into()),
+            certificate: client.map(|der| shown::read(der)),
+        };
+        Secure {
+            tls: Arc::new(tls),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-            name: connection.server_name().map(Into::into),
             certificate: match shown {
                 Some(Shown::Certificate(certificate)) => Some(certificate),
                 Some(Shown::Nothing) | None => None,
             },
             misdirected: self.showing.misdirected,
-            client: client.map(|der| ClientCertificate::of(der)),
         }
     }
 }

@@ -35,8 +35,8 @@ pub(crate) struct Secured {
 
 impl Secured {
     pub(super) fn new(stream: TlsStream<l4::stream::Stream>, secure: Secure) -> Self {
-        let version = if secure.version == "1.2" { "TLSv1.2" } else { "TLSv1.3" };
-        let ssl = SslDigest::new(secure.cipher, version, None, None, Vec::new());
+        let version = if secure.tls.version == "1.2" { "TLSv1.2" } else { "TLSv1.3" };
+        let ssl = SslDigest::new(secure.tls.cipher, version, None, None, Vec::new());
         let secure = Arc::new(secure);
         let carrier = ResponseHeader::build(http::StatusCode::OK, Some(0))
             .ok()

@@ -1,10 +1,10 @@
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgeloom_testbed::{Authority, Client, Edge, Order, Request, Versions};
 use serde_json::json;
 
-use super::super::{line_about, metric};
+use super::super::{SOON, line_about, metric};
 use super::World;
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -88,6 +88,72 @@ fn a_session_of_a_client_goes_on_as_that_client_until_others_are_believed() {
         assert_eq!(edge.reload().status(), 200);
         assert_eq!(client.get("/").status(), 200);
     }
+}
+
+#[test]
+fn no_session_outlives_the_certificate_of_its_client() {
+    let world = World::shop();
+    let edge = Edge::start(&world.yaml(&[&clients(&world, "required")]));
+    for versions in [Versions::Only12, Versions::Only13] {
+        let brief = world.authority.issue(&Order::client("brief").ending_in(Duration::from_secs(3)));
+        let client = Client::tls(edge.address(), &world.tls().versions(versions).showing(&brief));
+        assert_eq!(client.get("/").status(), 200);
+        let deadline = Instant::now() + SOON;
+        let mut resumed = 0;
+        loop {
+            client.hang_up();
+            if client.attempt(Request::get("/")).is_err() {
+                break;
+            }
+            resumed += u32::from(client.handshake().unwrap().resumed);
+            assert!(Instant::now() < deadline, "{versions:?}: it still goes on");
+        }
+        assert!(resumed > 0, "{versions:?}");
+    }
+}
+
+#[test]
+fn filters_are_told_by_a_grant() {
+    let world = World::shop();
+    let told = |grants: &str| {
+        let yaml =
+            world.yaml(&[&clients(&world, "optional")]).replace("name: all,", "name: all, filters: [tells],");
+        let module = super::super::module("tests/tls");
+        format!(
+            "{yaml}modules: {{ tls: 'file:{}' }}\nfilters: {{ tells: {{ module: tls, settings: {{}}, grants: [{grants}] }} }}\n",
+            module.display()
+        )
+    };
+    let edge = Edge::start(&told("tls"));
+    let alice = world.authority.issue(&Order::client("alice").also(&[
+        "alice@shop.example",
+        "spiffe://shop.example/cart",
+        "192.0.2.7",
+    ]));
+    for tls in [world.tls(), world.tls().http2(), world.tls().versions(Versions::Only12)] {
+        let client = Client::tls(edge.address(), &tls.naming("shop.example").showing(&alice));
+        for path in ["/full", "/resumed"] {
+            let response = client.get(path);
+            let echo = response.echo();
+            let sha256 = &line_about(&edge, path)["tls"]["client"]["sha256"];
+            for (name, value) in [
+                ("x-tls-name", "shop.example"),
+                ("x-client-subject", "CN=alice"),
+                ("x-client-sha256", sha256.as_str().unwrap()),
+                ("x-client-names", "email=alice@shop.example uri=spiffe://shop.example/cart ip=192.0.2.7"),
+            ] {
+                assert_eq!((echo.header(name), response.header(name)), (Some(value), Some(value)), "{path}");
+            }
+            client.hang_up();
+        }
+        assert!(client.handshake().unwrap().resumed);
+    }
+    let nobody = Client::tls(edge.address(), &world.tls()).get("/").echo();
+    assert_eq!((nobody.header("x-tls-version"), nobody.header("x-tls-name")), (Some("1.3"), Some("nobody")));
+    assert_eq!((nobody.header("x-client-subject"), nobody.header("x-client-names")), (None, Some("")));
+
+    let refused = edgeloom_testbed::Launch::yaml(&told("")).start().err().unwrap().to_string();
+    assert!(refused.contains("it wants the grant `tls`, which it does not have"), "{refused}");
 }
 
 #[test]

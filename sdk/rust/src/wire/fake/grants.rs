@@ -53,3 +53,34 @@ mod log {
 }
 #[cfg(feature = "log")]
 pub(crate) use log::{log, logged};
+
+#[cfg(feature = "tls")]
+mod tls {
+    use std::cell::RefCell;
+
+    use crate::testing::Tls;
+    use crate::tls::{AlternativeName, ClientCertificate, Connection};
+
+    thread_local! {
+        static TLS: RefCell<Option<Tls>> = const { RefCell::new(None) };
+    }
+
+    /// From here on, connections of this test are encrypted so, or not at all.
+    pub(crate) fn encrypt(tls: Option<Tls>) {
+        TLS.set(tls);
+    }
+
+    pub(crate) fn connection() -> Option<Connection> {
+        TLS.with_borrow(|tls| tls.as_ref().map(|tls| tls.connection.clone()))
+    }
+
+    pub(crate) fn certificate() -> Option<ClientCertificate> {
+        TLS.with_borrow(|tls| tls.as_ref()?.certificate.clone())
+    }
+
+    pub(crate) fn names() -> Vec<AlternativeName> {
+        TLS.with_borrow(|tls| tls.as_ref().map(|tls| tls.names.clone()).unwrap_or_default())
+    }
+}
+#[cfg(feature = "tls")]
+pub(crate) use tls::{certificate, connection, encrypt, names};
