@@ -4,6 +4,7 @@
 //! Read the modules in the order of a request.
 
 pub mod certificate; // what a client is shown, and for which name
+pub mod wire; // which bytes are a request
 pub mod client; // who is asking
 pub mod forward; // what is said of them to whoever answers
 pub mod condition; // what a request must look like
