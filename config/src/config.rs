@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::limits::WorkerCount;
 use crate::problem::Problem;
 use crate::written::{Leaf, words};
-use crate::{Answers, Cluster, Filter, Listener, Module, Route};
+use crate::{Answers, Cluster, Filter, Limits, Listener, Module, Route};
 
 /// A configuration, as meant: every name is known to exist, every default is
 /// filled in, every path is absolute. Nothing that it names was opened yet.
@@ -25,6 +25,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// How long a shutdown waits for exchanges.
     pub drain: Duration,
+    /// What a client may take.
+    pub limits: Limits,
     pub cache: Cache,
     pub geo: Option<GeoSource>,
     pub answers: Answers,
@@ -47,6 +49,7 @@ impl Config {
             workers: self.workers,
             access_log: self.access_log.clone(),
             drain: self.drain,
+            limits: self.limits,
             cache: self.cache.clone(),
             geo: self.geo.clone(),
             answers: Answers::default(),

@@ -27,6 +27,7 @@ fn write(config: &Config) -> raw::File {
         workers: meant(config.workers.into()),
         access_log: meant(config.access_log.clone()),
         drain: meant(Drain(config.drain)),
+        limits: meant(config.limits.into()),
         cache: meant(config.cache.clone()),
         geo: meant(config.geo.as_ref().map(write_geo)),
         answers: meant(config.answers.clone().into()),

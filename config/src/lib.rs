@@ -7,6 +7,7 @@
 //! Read the modules in the order of the way from text to meaning.
 
 mod answers; // what the edge itself says
+mod clients; // what they may take
 mod cluster; // who answers
 mod config; // the file as meant: the whole
 mod explain; // the file as meant, written again
@@ -34,12 +35,13 @@ use tree::Span;
 use written::Written;
 
 pub use answers::{Answers, Page};
+pub use clients::Limits;
 pub use cluster::tls::{ClientCertificate, UpstreamTls};
 pub use cluster::{Cluster, Health, HttpCheck, Load, ProxyHeader, Spoken, Statuses, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::{
-    CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, Tls, TlsVersion, UnknownName,
+    Bind, CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, ProxyProtocol, Socket, Tls, TlsVersion, UnknownName,
 };
 pub use module::Module;
 pub use report::Report;

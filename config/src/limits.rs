@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use edgeloom_core::limits::{DEADLINE_MAX, MEMORY_MAX, MODULE_MAX, REUSE_MAX};
+use edgeloom_core::limits::{DEADLINE_MAX, MEMORY_MAX, MODULE_MAX, REUSE_MAX, TARGET_MAX};
 use edgeloom_core::units::Bytes;
 
+use crate::clients::HEADER_BYTES_MOST;
 use crate::written::bounded;
 
 /// The largest configuration file. Large tables belong to whoever makes them,
@@ -69,4 +70,34 @@ bounded! {
         because "what is below 200 is no answer yet, and above 599 there is nothing";
     Timeout(Duration) = "a timeout" from Duration::from_millis(1), to HOUR,
         because "below a millisecond nothing is ever in time; above an hour a connection is lost, not slow";
+    Connections(u32) = "the number of connections" from 1, to 1_000_000,
+        because "one is needed, and each takes one of the files that the system lets a process open";
+    HeadTime(Duration) = "the time of a client" from Duration::from_millis(10), to HOUR / 12,
+        because "no client is quicker than its network, and whoever needs minutes only means to hold the connection";
+    KeepTime(Duration) = "the time to keep a connection" from Duration::from_millis(10), to HOUR,
+        because "no client is quicker than its network, and after an hour nobody comes back";
+    Requests(u32) = "the number of requests" from 1, to 1_000_000_000,
+        because "a connection is there for a request";
+    HeaderLines(u32) = "the number of header lines" from 1, to 100,
+        because "every request has a `host`, and more lines than browsers send five times over are no request";
+    HeaderBytes(Bytes) = "the size of the headers" from Bytes(256), to HEADER_BYTES_MOST,
+        because "a browser's headers need some hundred bytes, and what filters add must still fit in";
+    TargetLength(Bytes) = "the length of path and query" from Bytes(16), to Bytes(TARGET_MAX as u64),
+        because "the common origins accept no longer ones";
+    BodySize(Bytes) = "the size of a body" from Bytes(0), to Bytes::mib(1024 * 1024),
+        because "a terabyte is more than a request carries";
+    Rate(Bytes) = "the rate of a client" from Bytes(0), to Bytes::mib(1),
+        because "it is in bytes for each second, and many clients have no faster network";
+    Streams(u32) = "the number of streams" from 1, to 1000,
+        because "one is needed, and each may hold buffers for an exchange";
+    Resets(u32) = "the number of resets" from 0, to 100_000,
+        because "more is no limit: each costs an endpoint a request";
+    Exchanges(u32) = "the number of exchanges" from 1, to 1_000_000,
+        because "one is needed, and each takes about 60KiB";
+    Backlog(u32) = "the backlog" from 1, to 65_535,
+        because "the system cuts it at its own bound anyway";
+    Probe(Duration) = "the time before a peer is asked for a sign of life" from Duration::from_secs(1), to HOUR,
+        because "the system counts in seconds, and routers forget a connection long before an hour";
+    SocketBuffer(Bytes) = "the size of a socket's buffer" from Bytes::kib(4), to Bytes::mib(64),
+        because "a packet must fit in, and every connection may take as much";
 }

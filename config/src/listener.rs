@@ -1,6 +1,7 @@
 //! Where requests come in.
 
 pub(crate) mod forwarding; // what is said of who asks
+mod socket; // where it is bound, and how
 mod tls; // what is shown to them
 
 use std::fmt;
@@ -12,17 +13,20 @@ use edgeloom_core::client::ForwardingHeader;
 use edgeloom_core::forward::Forwarding;
 use ipnet::IpNet;
 
+use crate::problem::{Problem, Problems};
 use crate::raw;
 use crate::tree::At;
 use crate::written::{List, meant, texts, words};
 
+pub(crate) use socket::RawSocket;
+pub use socket::{Bind, Socket};
 pub use tls::{CertificateFiles, ClientCertificates, Clients, Misdirected, Tls, TlsVersion, UnknownName};
 pub(crate) use tls::{RawCertificate, RawClients, RawTls};
 
 /// An address that the edge accepts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    pub bind: SocketAddr,
+    pub bind: Bind,
     /// Whether HTTP/2 by prior knowledge is spoken.
     pub h2c: bool,
     /// In the clear if there is none.
@@ -34,12 +38,29 @@ pub struct Listener {
     pub forwarding: Forwarding,
     /// Whether clients in cleartext are sent to TLS.
     pub to_https: bool,
+    pub proxy_protocol: ProxyProtocol,
+    pub socket: Socket,
+}
+
+/// In which form those who are trusted announce whom they speak for, before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    Off,
+    V1,
+    V2,
+    Any,
 }
 
 impl Listener {
-    pub(crate) fn resolve(raw: &raw::Listener, folder: &Path) -> Option<Self> {
+    pub(crate) fn resolve(raw: &raw::Listener, folder: &Path, problems: &mut Problems) -> Option<Self> {
+        if let (Some(protocol), Some(trust)) = (&raw.proxy_protocol, &raw.trust)
+            && protocol.value != ProxyProtocol::Off
+            && trust.value.0.is_empty()
+        {
+            problems.push(protocol.span, Problem::NobodyTrusted);
+        }
         Some(Self {
-            bind: raw.bind.as_ref()?.value,
+            bind: raw.bind.as_ref()?.value.clone().within(folder),
             h2c: raw.h2c.as_ref()?.value,
             tls: match &raw.tls.as_ref()?.value {
                 None => None,
@@ -49,19 +70,23 @@ impl Listener {
             forwarded: raw.forwarded.as_ref()?.value,
             forwarding: raw.forwarding.as_ref()?.value.resolve()?,
             to_https: raw.to_https.as_ref()?.value,
+            proxy_protocol: raw.proxy_protocol.as_ref()?.value,
+            socket: Socket::resolve(&raw.socket.as_ref()?.value)?,
         })
     }
 
     pub(crate) fn write(&self) -> raw::Listener {
         let network = |network: &IpNet| At::unwritten(Network(*network));
         raw::Listener {
-            bind: meant(self.bind),
+            bind: meant(self.bind.clone()),
             h2c: meant(self.h2c),
             tls: meant(self.tls.as_ref().map(Tls::write)),
             trust: meant(List(self.trust.iter().map(network).collect())),
             forwarded: meant(self.forwarded),
             forwarding: meant(self.forwarding.into()),
             to_https: meant(self.to_https),
+            proxy_protocol: meant(self.proxy_protocol),
+            socket: meant(self.socket.into()),
         }
     }
 }
@@ -115,5 +140,11 @@ words! {
     ForwardingHeader = "`x-forwarded-for` or `forwarded`" {
         "x-forwarded-for" => ForwardingHeader::XForwardedFor,
         "forwarded" => ForwardingHeader::Forwarded,
+    }
+    ProxyProtocol = "`off`, `v1`, `v2` or `any`" {
+        "off" => ProxyProtocol::Off,
+        "v1" => ProxyProtocol::V1,
+        "v2" => ProxyProtocol::V2,
+        "any" => ProxyProtocol::Any,
     }
 }

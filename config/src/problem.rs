@@ -1,6 +1,5 @@
 //! Everything that can be wrong with a configuration, each with its remedy.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::limits::PROBLEMS_MAX;
@@ -44,9 +43,11 @@ pub(crate) enum Problem {
     #[error("{what} `{item}` is listed twice")]
     Repeated { what: &'static str, item: String, remedy: &'static str },
     #[error("`{bind}` is bound twice")]
-    DuplicateBind { bind: SocketAddr },
+    DuplicateBind { bind: String },
     #[error("`{bind}` is where `admin` is, by default")]
-    AdminBind { bind: SocketAddr },
+    AdminBind { bind: String },
+    #[error("the PROXY protocol is wanted, but nobody is trusted to speak it")]
+    NobodyTrusted,
     #[error("the routes `{first}` and `{second}` are for the same requests")]
     SameRoute { first: String, second: String },
     #[error("the route {}", if *both { "names a cluster, and answers itself" } else { "names no cluster, and answers nothing itself" })]
@@ -97,6 +98,7 @@ impl Problem {
             Self::Repeated { .. } => "repeated",
             Self::DuplicateBind { .. } => "duplicate-bind",
             Self::AdminBind { .. } => "admin-bind",
+            Self::NobodyTrusted => "nobody-trusted",
             Self::SameRoute { .. } => "same-route",
             Self::Target { .. } => "target",
             Self::Answer { .. } => "answer",
@@ -134,6 +136,7 @@ impl Problem {
             | Self::NothingNegotiated
             | Self::NotOne { .. }
             | Self::FailoverToItself { .. }
+            | Self::NobodyTrusted
             | Self::MissingField { .. }
             | Self::AdminBind { .. }
             | Self::Target { .. }
@@ -176,6 +179,10 @@ impl Problem {
             Self::DuplicateBind { .. } => Some("give one of the two another address or port".to_owned()),
             Self::AdminBind { .. } => Some(
                 "use another port here, or give `admin: { bind: … }` one, or write `admin: off`".to_owned(),
+            ),
+            Self::NobodyTrusted => Some(
+                "add the addresses or networks of the balancers before this edge to `trust`: all others are turned away"
+                    .to_owned(),
             ),
             Self::SameRoute { .. } => {
                 Some("one of the two would never be chosen; remove it or give it other conditions".to_owned())

@@ -19,11 +19,12 @@ use crate::cluster::health::{Check, Simple};
 use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, DEFAULT_EJECT, Ejecting, Loading, Retrying, Without, write_eject};
 use crate::cluster::{ProxyWord, Spoken};
+use crate::clients::{Limits, RawLimits};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
-use crate::limits::{Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
+use crate::limits::{BodySize, Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
 use crate::listener::forwarding::Says;
-use crate::listener::{Network, RawTls};
+use crate::listener::{Bind, Network, ProxyProtocol, RawSocket, RawTls, Socket};
 use crate::module::{FilePath, FileSource};
 use crate::names::Name;
 use crate::problem::Problems;
@@ -45,6 +46,8 @@ section! {
         access_log: AccessLog = AccessLog::Stdout,
         /// How long a shutdown waits for exchanges that are under way. Half a minute is what orchestrators grant before they kill.
         drain: Drain = Drain(Duration::from_secs(30)),
+        /// What a client may take.
+        limits: RawLimits = RawLimits::from(Limits::default()),
         /// Where compiled modules are kept from one start to the next: a folder, `user` for the user's own (`$XDG_CACHE_HOME/edgeloom`, else `~/.cache/edgeloom`), or `off`. Give it to nobody else: what lies there is run.
         cache: Cache = Cache::User,
         /// The geo database. Needed by filters that are granted `geo`; there is none by default.
@@ -65,8 +68,8 @@ section! {
 section! {
     /// An address that requests come in on. HTTP/1.1 is always spoken.
     Listener = "a listener" {
-        /// The address and port to accept on. Port 0 takes any that is free.
-        bind: SocketAddr,
+        /// The address and port to accept on; port 0 takes any that is free. Or `unix:` and a path: a socket that nobody listens on any more is replaced, and it is removed at the end. Whoever connects to one counts as `127.0.0.1`, also to `trust`.
+        bind: Bind,
         /// Whether HTTP/2 by prior knowledge is spoken too, as gRPC clients and load balancers do on cleartext. Without meaning on TLS, where HTTP/2 is agreed on in the handshake.
         h2c: bool = true,
         /// TLS, and its certificates. Without it the listener speaks in the clear.
@@ -79,6 +82,10 @@ section! {
         forwarding: Says = Says::from(Forwarding::DEFAULT),
         /// Whether who asks in cleartext is sent to `https://` and the same host, path and query, with 308. The challenges by which certificates are obtained (`/.well-known/acme-challenge/`) take their route, and so does what a trusted peer was asked for in TLS.
         to_https: bool = false,
+        /// Whether connections begin with an announcement of the PROXY protocol: `v1` (text), `v2` (binary), `any`, or `off`. Where they do, the peer is the one announced, in logs, too, and who is not in `trust`, or announces nothing, is turned away. With `LOCAL` (a health check of the balancer) the peer stays itself. A change needs a restart.
+        proxy_protocol: ProxyProtocol = ProxyProtocol::Off,
+        /// How the socket is set up.
+        socket: RawSocket = RawSocket::from(Socket::default()),
     }
 }
 
@@ -217,6 +224,8 @@ section! {
         when: When = When::default(),
         /// The filters that the request passes, in this order; the response passes them in reverse.
         filters: List<OneOf<Name, Link>> = List(Vec::new()),
+        /// The largest body of a request on this route (413). The default is what `limits` says.
+        body: Option<BodySize> = None,
         /// The cluster that the request is sent to, unless a filter chooses another. Left out where the edge is to `answer` itself.
         to: Option<Name> = None,
         /// What the edge answers itself, unless a filter answers, or chooses a cluster: maintenance pages, redirects, small files.

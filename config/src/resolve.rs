@@ -3,16 +3,18 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use edgeloom_core::condition::Condition;
 
+use crate::listener::Bind;
 use crate::names::Names;
 use crate::problem::{Problem, Problems};
 use crate::tree::{At, Span};
 use crate::written::{Entries, Field, List, OneOf};
-use crate::{AccessLog, Answers, Cache, Cluster, Config, Filter, GeoSource, Listener, Module, Route, raw};
+use crate::{
+    AccessLog, Answers, Cache, Cluster, Config, Filter, GeoSource, Limits, Listener, Module, Route, raw,
+};
 
 /// What the parts must know of the whole.
 pub(crate) struct Known {
@@ -38,7 +40,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
         each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, &known, problems));
     let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, folder, problems));
     Some(Config {
-        listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder))?,
+        listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder, problems))?,
         admin: match raw.admin?.value {
             OneOf::Short(_off) => None,
             OneOf::Full(admin) => Some(admin.bind?.value),
@@ -49,6 +51,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
             other @ (AccessLog::Stdout | AccessLog::Off) => other,
         },
         drain: raw.drain?.value.0,
+        limits: Limits::resolve(&raw.limits?.value)?,
         cache: match raw.cache?.value {
             Cache::Folder(path) => Cache::Folder(folder.join(path)),
             other @ (Cache::User | Cache::Off) => other,
@@ -83,28 +86,25 @@ fn geo_source(raw: raw::Geo, folder: &Path) -> Option<GeoSource> {
 /// No two may accept on the same address and port, nor on one that includes the other's.
 fn check_binds(raw: &raw::File, problems: &mut Problems) {
     let listeners = raw.listeners.iter().flat_map(|listeners| &listeners.value.0);
-    let listeners = listeners.filter_map(|listener| listener.value.bind.as_ref());
+    let listeners = listeners.filter_map(|listener| listener.value.bind.clone());
     let admin = raw.admin.as_ref().and_then(|admin| match &admin.value {
         OneOf::Short(_off) => None,
-        OneOf::Full(admin) => admin.bind.as_ref(),
+        OneOf::Full(admin) => {
+            admin.bind.as_ref().map(|bind| At { value: Bind::Tcp(bind.value), span: bind.span })
+        }
     });
-    let mut seen: Vec<&At<SocketAddr>> = Vec::new();
+    let mut seen: Vec<At<Bind>> = Vec::new();
     for bind in listeners.chain(admin) {
-        if let Some(first) = seen.iter().find(|seen| overlap(seen.value, bind.value)) {
+        if let Some(first) = seen.iter().find(|seen| seen.value.overlaps(&bind.value)) {
+            let name = bind.value.to_string();
             if bind.is_unwritten() {
-                problems.push(first.span, Problem::AdminBind { bind: bind.value });
+                problems.push(first.span, Problem::AdminBind { bind: name });
             } else {
-                problems.again(bind.span, Problem::DuplicateBind { bind: bind.value }, first.span);
+                problems.again(bind.span, Problem::DuplicateBind { bind: name }, first.span);
             }
         }
         seen.push(bind);
     }
-}
-
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
-    let same_ip = one.ip() == other.ip() || (any && one.is_ipv4() == other.is_ipv4());
-    same_ip && one.port() == other.port() && one.port() != 0
 }
 
 fn routes_of(

@@ -12,9 +12,11 @@ use std::str::FromStr;
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::ids::{ClusterId, FilterId};
 use edgeloom_core::limits::CHAIN_MAX;
+use edgeloom_core::units::Bytes;
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
+use crate::limits::BodySize;
 use crate::names::Name;
 use crate::problem::{Problem, Problems};
 use crate::resolve::Known;
@@ -32,6 +34,8 @@ pub struct Route {
     pub name: String,
     pub when: Condition,
     pub chain: Vec<Link>,
+    /// The largest body of a request, where it is not what the limits say.
+    pub body: Option<Bytes>,
     pub target: Target,
     pub upgrades: Upgrades,
 }
@@ -65,7 +69,15 @@ impl Route {
         let chain = raw.filters.and_then(|chain| chain_of(name.as_deref(), chain, known, problems));
         let target = target_of(raw.to?, raw.answer?, span, known, folder, problems);
         let upgrades = raw.upgrades.and_then(|upgrades| Upgrades::resolve(upgrades.value, problems));
-        Some(Self { name: name?, when: when?, chain: chain?, target: target?, upgrades: upgrades? })
+        let body = raw.body.map(|body| body.value.map(|size| size.0));
+        Some(Self {
+            name: name?,
+            when: when?,
+            chain: chain?,
+            body: body?,
+            target: target?,
+            upgrades: upgrades?,
+        })
     }
 
     pub(crate) fn write(&self, config: &Config) -> raw::Route {
@@ -78,6 +90,7 @@ impl Route {
             name: meant(Name(self.name.clone())),
             when: meant(write_condition(&self.when)),
             filters: meant(List(chain.map(At::unwritten).collect())),
+            body: meant(self.body.map(BodySize)),
             to: meant(to.map(|cluster| Name(cluster.name.clone()))),
             answer: meant(answer),
             upgrades: meant(self.upgrades.write()),

@@ -6,6 +6,8 @@ use crate::cluster::balance::{Choice, Sticky};
 use crate::cluster::health::{Check, Request};
 use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, Ejecting, Loading, Retrying};
+use crate::clients::RawLimits;
+use crate::listener::RawSocket;
 use crate::listener::forwarding::Says;
 use crate::listener::{RawCertificate, RawClients, RawTls};
 use crate::written::{FieldDoc, Section, Written, inline};
@@ -31,7 +33,9 @@ pub(crate) fn reference() -> String {
         section::<RawTls>("`listeners[].tls`"),
         section::<RawCertificate>("`listeners[].tls.certificates[]`"),
         section::<RawClients>("`listeners[].tls.clients`"),
+        section::<RawSocket>("`listeners[].socket`"),
         section::<raw::Admin>("`admin`"),
+        section::<RawLimits>("`limits`"),
         section::<raw::Geo>("`geo`"),
         section::<answers::Own>("`answers`"),
         section::<answers::Errors>("`answers.errors`"),

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgeloom_config::{
-    AccessLog, Answer, Answers, Body, Cache, CertificateFiles, ClientCertificate, ClientCertificates,
-    Clients, Cluster, Config, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Link, Listener, Load,
-    Misdirected, Module, Page, Place, ProxyHeader, Route, Spoken, Target, Timeouts, Tls, TlsVersion,
+    AccessLog, Answer, Answers, Bind, Body, Cache, CertificateFiles, ClientCertificate, ClientCertificates,
+    Clients, Cluster, Config, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Limits, Link, Listener, Load,
+    Misdirected, Module, Page, Place, ProxyHeader, ProxyProtocol, Route, Socket, Spoken, Target, Timeouts, Tls, TlsVersion,
     UnknownName, Upgrades, UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
@@ -88,10 +88,14 @@ fn whole() -> impl Strategy<Value = Config> {
     let cache = prop_oneof![Just(Cache::User), Just(Cache::Off), path().prop_map(Cache::Folder)];
     // Ports above those of the listeners.
     let admin = option::of((any::<IpAddr>(), 30_000..40_000_u16).prop_map(SocketAddr::from));
-    (vec(listener(), 1..4), admin, workers, access_log, duration(0, 3_600_000_000), cache, answers())
-        .prop_map(|(mut listeners, admin, workers, access_log, drain, cache, answers)| {
+    let drain = duration(0, 3_600_000_000);
+    (vec(listener(), 1..4), admin, workers, access_log, drain, cache, (answers(), limits())).prop_map(
+        |(mut listeners, admin, workers, access_log, drain, cache, (answers, limits))| {
             for (listener, port) in listeners.iter_mut().zip(8080..) {
-                listener.bind.set_port(port);
+                match &mut listener.bind {
+                    Bind::Tcp(address) => address.set_port(port),
+                    Bind::Unix(path) => path.push(port.to_string()),
+                }
             }
             Config {
                 listeners,
@@ -99,6 +103,7 @@ fn whole() -> impl Strategy<Value = Config> {
                 workers,
                 access_log,
                 drain,
+                limits,
                 cache,
                 geo: None,
                 answers,
@@ -117,16 +122,22 @@ fn listener() -> impl Strategy<Value = Listener> {
     let network = network
         .prop_filter("IPv4 in IPv6 clothes", |network| network.addr() == network.addr().to_canonical());
     let forwarded = select(vec![ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded]);
-    (address(), any::<bool>(), option::of(tls()), vec(network, 0..3), forwarded, forwarding(), any::<bool>())
-        .prop_map(|(bind, h2c, tls, trust, forwarded, forwarding, to_https)| Listener {
+    let bind = prop_oneof![address().prop_map(Bind::Tcp), path().prop_map(Bind::Unix)];
+    let protocol = select(vec![ProxyProtocol::Off, ProxyProtocol::V1, ProxyProtocol::V2, ProxyProtocol::Any]);
+    (bind, (any::<bool>(), option::of(tls())), vec(network, 0..3), (forwarded, forwarding(), any::<bool>()), protocol, socket()).prop_map(
+        |(bind, (h2c, tls), trust, (forwarded, forwarding, to_https), proxy_protocol, socket)| Listener {
             bind,
             h2c,
             tls,
+            // Without anybody to announce, there is nobody to speak it.
+            proxy_protocol: if trust.is_empty() { ProxyProtocol::Off } else { proxy_protocol },
             trust,
             forwarded,
             forwarding,
             to_https,
-        })
+            socket,
+        },
+    )
 }
 
 fn forwarding() -> impl Strategy<Value = Forwarding> {
@@ -172,6 +183,46 @@ fn tls() -> impl Strategy<Value = Tls> {
             unknown_name,
             misdirected,
         })
+}
+
+fn socket() -> impl Strategy<Value = Socket> {
+    let buffer = || option::of((4096..=64 * 1024 * 1024_u64).prop_map(Bytes));
+    (any::<bool>(), 1..=65_535_u32, duration(1_000_000, 3_600_000_000), buffer(), buffer(), 0..=0o777_u32)
+        .prop_map(|(reuse_port, backlog, keepalive, receive_buffer, send_buffer, mode)| Socket {
+            reuse_port,
+            backlog,
+            keepalive,
+            receive_buffer,
+            send_buffer,
+            mode,
+        })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let time = || duration(10_000, 300_000_000);
+    let counts = (1..=1_000_000_u32, 1..=1_000_000_u32, 1..=1000_u32, 1..=100_u32);
+    let sizes = (256..=12 * 1024_u64, 16..=8 * 1024_u64, any::<u32>());
+    (counts, sizes, time(), time(), time(), time()).prop_map(
+        |((connections, exchanges, streams, header_lines), sizes, handshake, head, keepalive, body_idle)| {
+            Limits {
+                connections,
+                connections_per_client: exchanges,
+                handshake,
+                head,
+                keepalive,
+                requests_per_connection: connections,
+                header_lines,
+                header_bytes: Bytes(sizes.0),
+                target: Bytes(sizes.1),
+                body: Bytes(sizes.2.into()),
+                body_idle,
+                body_rate: Bytes(streams.into()),
+                streams,
+                resets: streams,
+                exchanges,
+            }
+        },
+    )
 }
 
 fn geo() -> impl Strategy<Value = GeoSource> {
@@ -400,10 +451,12 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
     let cluster =
         (0..clusters).prop_map(|cluster| Target::Cluster(ClusterId(u32::try_from(cluster).unwrap())));
     let target = prop_oneof![cluster, answer().prop_map(|answer| Target::Answer(Box::new(answer)))];
-    (condition(), chain, target, upgrades).prop_map(|(when, chain, target, upgrades)| Route {
+    let body = option::of(any::<u32>().prop_map(|size| Bytes(size.into())));
+    (condition(), chain, body, target, upgrades).prop_map(|(when, chain, body, target, upgrades)| Route {
         name: String::new(),
         when,
         chain,
+        body,
         target,
         upgrades,
     })
