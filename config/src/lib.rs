@@ -41,7 +41,8 @@ pub use cluster::{Cluster, Health, HttpCheck, Load, ProxyHeader, Spoken, Statuse
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::{
-    Bind, CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, ProxyProtocol, Socket, Tls, TlsVersion, UnknownName,
+    Bind, CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, ProxyProtocol, Socket, Tls,
+    TlsVersion, UnknownName,
 };
 pub use module::Module;
 pub use report::Report;

@@ -14,12 +14,12 @@ use edgeloom_core::limits::{DEADLINE_DEFAULT, MEMORY_DEFAULT, MODULE_MAX};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
+use crate::clients::{Limits, RawLimits};
 use crate::cluster::balance::{Choice, Way};
 use crate::cluster::health::{Check, Simple};
 use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, DEFAULT_EJECT, Ejecting, Loading, Retrying, Without, write_eject};
 use crate::cluster::{ProxyWord, Spoken};
-use crate::clients::{Limits, RawLimits};
 use crate::config::{Off, Threads};
 use crate::filter::{Fresh, Grant};
 use crate::limits::{BodySize, Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::clients::RawLimits;
 use crate::cluster::balance::{Choice, Sticky};
 use crate::cluster::health::{Check, Request};
 use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, Ejecting, Loading, Retrying};
-use crate::clients::RawLimits;
 use crate::listener::RawSocket;
 use crate::listener::forwarding::Says;
 use crate::listener::{RawCertificate, RawClients, RawTls};

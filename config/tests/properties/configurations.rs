@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use edgeloom_config::{
     AccessLog, Answer, Answers, Bind, Body, Cache, CertificateFiles, ClientCertificate, ClientCertificates,
-    Clients, Cluster, Config, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Limits, Link, Listener, Load,
-    Misdirected, Module, Page, Place, ProxyHeader, ProxyProtocol, Route, Socket, Spoken, Target, Timeouts, Tls, TlsVersion,
-    UnknownName, Upgrades, UpstreamTls, Workers,
+    Clients, Cluster, Config, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Limits, Link,
+    Listener, Load, Misdirected, Module, Page, Place, ProxyHeader, ProxyProtocol, Route, Socket, Spoken,
+    Target, Timeouts, Tls, TlsVersion, UnknownName, Upgrades, UpstreamTls, Workers,
 };
 use edgeloom_core::address::Address;
 use edgeloom_core::breaker::Break;
@@ -112,7 +112,8 @@ fn whole() -> impl Strategy<Value = Config> {
                 clusters: Vec::new(),
                 routes: Vec::new(),
             }
-        })
+        },
+    )
 }
 
 fn listener() -> impl Strategy<Value = Listener> {
@@ -124,20 +125,28 @@ fn listener() -> impl Strategy<Value = Listener> {
     let forwarded = select(vec![ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded]);
     let bind = prop_oneof![address().prop_map(Bind::Tcp), path().prop_map(Bind::Unix)];
     let protocol = select(vec![ProxyProtocol::Off, ProxyProtocol::V1, ProxyProtocol::V2, ProxyProtocol::Any]);
-    (bind, (any::<bool>(), option::of(tls())), vec(network, 0..3), (forwarded, forwarding(), any::<bool>()), protocol, socket()).prop_map(
-        |(bind, (h2c, tls), trust, (forwarded, forwarding, to_https), proxy_protocol, socket)| Listener {
-            bind,
-            h2c,
-            tls,
-            // Without anybody to announce, there is nobody to speak it.
-            proxy_protocol: if trust.is_empty() { ProxyProtocol::Off } else { proxy_protocol },
-            trust,
-            forwarded,
-            forwarding,
-            to_https,
-            socket,
-        },
+    (
+        bind,
+        (any::<bool>(), option::of(tls())),
+        vec(network, 0..3),
+        (forwarded, forwarding(), any::<bool>()),
+        protocol,
+        socket(),
     )
+        .prop_map(
+            |(bind, (h2c, tls), trust, (forwarded, forwarding, to_https), proxy_protocol, socket)| Listener {
+                bind,
+                h2c,
+                tls,
+                // Without anybody to announce, there is nobody to speak it.
+                proxy_protocol: if trust.is_empty() { ProxyProtocol::Off } else { proxy_protocol },
+                trust,
+                forwarded,
+                forwarding,
+                to_https,
+                socket,
+            },
+        )
 }
 
 fn forwarding() -> impl Strategy<Value = Forwarding> {

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::generation::{Generations, Trigger};
-use crate::limits::{ADMIN_CONNECTIONS_MAX, HEAD_TIMEOUT};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_HEAD_TIMEOUT};
 use crate::lines::Lines;
 use crate::listen::Connections;
 use crate::listen::tls::Certificate;
@@ -101,7 +101,7 @@ async fn converse(stream: TcpStream, admin: Arc<Admin>) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(ADMIN_HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection to the admin listener broke off");

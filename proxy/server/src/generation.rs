@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use edgeloom_config::Limits;
 use edgeloom_core::client::Trust;
 use edgeloom_core::condition::Condition;
 use edgeloom_core::digest::Digest;
@@ -54,6 +55,8 @@ pub(crate) struct Generation {
     pub(crate) pages: Pages,
     /// By the position of the listener; those that speak in the clear have none.
     tls: Box<[Option<Arc<Tls>>]>,
+    /// What clients may take.
+    pub(crate) limits: Limits,
     geo: Option<build::OpenGeo>,
     /// Of the clusters, by position, where they have TLS.
     credentials: Box<[Option<Credentials>]>,

@@ -1,45 +1,28 @@
-//! Every bound of the server, with its reason. What filters may leave is bounded in `edgeloom_core::limits`.
+//! Every bound of the server, with its reason. What filters may leave is bounded in `edgeloom_core::limits`, and what
+//! clients may take in the configuration: `edgeloom_config::Limits` has the defaults.
 
 use std::time::Duration;
-
-use edgeloom_core::limits::HEAD_BYTES_MAX;
-
-/// The most header bytes that a client may send.
-///
-/// What filters may leave is bounded by [`HEAD_BYTES_MAX`]: a quarter of that
-/// is kept for them and for our own headers, so that no client can send a head
-/// so large that a filter's edits are refused.
-pub(crate) const REQUEST_HEAD_BYTES_MAX: usize = HEAD_BYTES_MAX / 4 * 3;
-
-/// The most header lines that a client may send; nginx and Apache refuse above 100.
-pub(crate) const REQUEST_HEAD_LINES_MAX: usize = 100;
-
-/// The longest path and query that a client may send: as long as what filters may set.
-pub(crate) const REQUEST_TARGET_MAX: usize = edgeloom_core::limits::TARGET_MAX;
-
-/// How long a client may take from the first byte of a head to its last. Pingora only bounds each single read.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long a client's connection may lie idle between two exchanges. Browsers give up after about as long.
-pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
-
-/// How long a client may send nothing of a body that it owes, or take nothing of one that it asked for.
-pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long is waited for the rest of a body that nobody wants, to keep the connection usable.
 pub(crate) const DRAIN_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The most connections from clients at one time, over all listeners. One that
-/// waits for its next request costs about 3 KiB, one with an exchange under way about 60.
-pub(crate) const CONNECTIONS_MAX: usize = 20_000;
+/// What a head may have beside its target and its header lines: the method, the version, and what
+/// separates all of it.
+pub(crate) const HEAD_OVERHEAD: usize = 1024;
+
+/// How long a client whose connection is being closed may take to read why, and to close it, too.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// The most streams of one HTTP/2 connection that are no requests: one is a mistake, many are a search.
+pub(crate) const MALFORMED_STREAMS_MAX: u32 = 32;
+
+/// How long a client of the admin listener may take to send a head. Those that others send are bounded in the
+/// configuration, as all that clients may take.
+pub(crate) const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long nothing is accepted after a connection could not be: long enough for somebody to leave,
 /// and not to fill the log.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a client may take from connecting to the end of its TLS handshake: two or three round trips,
-/// and a key to be signed with on a slow phone.
-pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most TLS sessions that are kept for each listener, for TLS 1.2 clients that take no tickets: old
 /// libraries, of which a busy edge sees hundreds. Each is some 200 bytes, and a client's certificate.

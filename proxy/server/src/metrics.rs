@@ -32,6 +32,48 @@ pub(crate) struct Metrics {
     pub(crate) swaps: Counter,
     pub(crate) swaps_refused: Counter,
     pub(crate) tunnels: Open,
+    pub(crate) turned_away: Turned,
+}
+
+/// Connections that were closed before anything was asked on them, by why.
+#[derive(Debug, Default)]
+pub(crate) struct Turned([Counter; TurnedAway::ALL.len()]);
+
+/// Why a connection was closed before anything was asked on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TurnedAway {
+    #[error("too many connections")]
+    TooMany,
+    #[error("too many connections of one client")]
+    TooManyOfClient,
+    #[error("not trusted to announce clients")]
+    Stranger,
+    #[error("nothing was announced")]
+    Unannounced,
+}
+
+impl TurnedAway {
+    const ALL: [Self; 4] = [Self::TooMany, Self::TooManyOfClient, Self::Stranger, Self::Unannounced];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::TooMany => "connections",
+            Self::TooManyOfClient => "connections_per_client",
+            Self::Stranger => "not_trusted",
+            Self::Unannounced => "not_announced",
+        }
+    }
+}
+
+impl Turned {
+    pub(crate) fn count(&self, reason: TurnedAway) {
+        let at = TurnedAway::ALL.iter().position(|known| *known == reason);
+        at.and_then(|at| self.0.get(at)).into_iter().for_each(Counter::add);
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        TurnedAway::ALL.iter().zip(&self.0).map(|(reason, counter)| (reason.name(), counter.get()))
+    }
 }
 
 /// Counters by the name of what they count.
@@ -108,6 +150,7 @@ impl Metrics {
             swaps: Counter::default(),
             swaps_refused: Counter::default(),
             tunnels: Open::default(),
+            turned_away: Turned::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong with an exchange, and what the client is told of it.
 
+use std::io;
+
 use edgeloom_core::fault::FaultKind;
 use edgeloom_core::forward;
 use edgeloom_core::page::Told;
@@ -153,6 +155,12 @@ fn failure_of(error: &Error, tls: bool) -> Failure {
     };
     match (error.esource(), error.etype()) {
         (ErrorSource::Downstream, ReadTimedout) => Failure::ClientTimeout,
+        (ErrorSource::Downstream, ReadError) if of_connection(error) == Some(io::ErrorKind::TimedOut) => {
+            Failure::ClientTimeout
+        }
+        (ErrorSource::Downstream, ReadError) if of_connection(error) == Some(io::ErrorKind::InvalidData) => {
+            Failure::Malformed
+        }
         (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
             Failure::ClientGone
         }
@@ -169,6 +177,12 @@ fn failure_of(error: &Error, tls: bool) -> Failure {
         },
         (ErrorSource::Internal | ErrorSource::Unset, _) => Failure::Internal,
     }
+}
+
+/// What our side of the connection said of it.
+fn of_connection(error: &Error) -> Option<io::ErrorKind> {
+    let source = error.root_cause();
+    source.downcast_ref::<io::Error>().map(io::Error::kind)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use edgeloom_config::{AccessLog, Config};
+use edgeloom_config::{AccessLog, Bind, Config, Listener, Socket};
 use edgeloom_host::{Host, HostOptions};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,7 +19,7 @@ use crate::generation::{
 };
 use crate::limits::RELOADS_WAITING_MAX;
 use crate::lines::{Lines, Writer};
-use crate::listen::{Bound, Connections, bind};
+use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
 use crate::way::Edge;
 
@@ -119,9 +119,11 @@ struct Sockets {
 
 impl Sockets {
     fn bind(config: &Config) -> anyhow::Result<Self> {
-        let bound = config.listeners.iter().map(|listener| bind("the listener", listener.bind));
-        let listeners = bound.collect::<Result<_, _>>()?;
-        let admin = config.admin.map(|address| bind("the admin listener", address)).transpose()?;
+        let bound = |listener: &Listener| bind("the listener", &listener.bind, &listener.socket);
+        let listeners = config.listeners.iter().map(bound).collect::<Result<_, _>>()?;
+        let admin =
+            config.admin.map(|address| bind("the admin listener", &Bind::Tcp(address), &Socket::default()));
+        let admin = admin.transpose()?;
         Ok(Self { listeners, admin })
     }
 }
@@ -148,7 +150,7 @@ impl Running {
         let mut signals = Signals::new()?;
         let (triggers, due) = mpsc::channel(RELOADS_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
-        self.accept(sockets.listeners, &stopped, workers);
+        let _files = self.accept(sockets.listeners, &stopped, workers);
         self.administer(sockets.admin, triggers.clone())?;
         self.generations.current().supervise(&self.builder.upstreams);
         tokio::spawn(bury(obituaries, Arc::clone(&self.builder.host)));
@@ -167,31 +169,41 @@ impl Running {
         Ok(())
     }
 
-    fn accept(&self, listeners: Vec<Bound>, stopped: &watch::Receiver<bool>, workers: &Runtime) {
-        for (position, (bound, listener)) in listeners.into_iter().zip(&self.config.listeners).enumerate() {
-            let address = bound.address;
+    /// Serves what comes in on the sockets. What is returned must live as long as that.
+    fn accept(
+        &self,
+        listeners: Vec<Bound>,
+        stopped: &watch::Receiver<bool>,
+        workers: &Runtime,
+    ) -> Vec<SocketFile> {
+        let mut files = Vec::new();
+        for (position, (mut bound, listener)) in listeners.into_iter().zip(&self.config.listeners).enumerate()
+        {
+            files.extend(bound.take_file());
+            let address = bound.at.clone();
             tracing::info!(%address, listener = %listener.bind, "listening");
             let edge = Edge {
                 generations: Arc::clone(&self.generations),
                 listener: position,
-                port: Some(http::HeaderValue::from(address.port())),
+                port: address.tcp().map(|address| http::HeaderValue::from(address.port())),
                 log: self.log.clone(),
                 metrics: Arc::clone(&self.builder.metrics),
             };
             let threads = crate::startup::workers(&self.config);
             workers.spawn(bound.serve(
                 edge,
-                listener.h2c,
+                listener.clone(),
                 threads,
                 self.connections.clone(),
                 stopped.clone(),
             ));
         }
+        files
     }
 
     fn administer(&self, bound: Option<Bound>, triggers: mpsc::Sender<Trigger>) -> anyhow::Result<()> {
         let Some(bound) = bound else { return Ok(()) };
-        let address = bound.address;
+        let Some(address) = bound.at.tcp() else { return Ok(()) };
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "whoever reaches the admin listener can reload the configuration; it has no password");
         }

@@ -30,7 +30,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::exchange::Exchange;
 use crate::generation::Generations;
 use crate::lines::Lines;
-use crate::listen::Connection;
+use crate::listen::Refusal;
 use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
@@ -70,8 +70,8 @@ impl ProxyHttp for Way {
     /// None: compression is no business of ours, and each costs every request.
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, _: &mut Exchange) -> Result<()> {
-        identify::settle(session);
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        identify::settle(session, &exchange.generation.limits);
         Ok(())
     }
 
@@ -181,7 +181,6 @@ impl ProxyHttp for Way {
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
-        session.stream().and_then(Connection::beneath).inspect(|connection| connection.exchange_has_ended());
         upstream::ended(exchange);
         log::write(&self.0, session, exchange);
     }
@@ -202,9 +201,9 @@ impl Edge {
         self.generations.current().tls(self.listener).map(Arc::clone)
     }
 
-    /// A head that did not become an exchange was answered with this status.
-    pub(crate) fn refused(&self, peer: Option<SocketAddr>, status: u16) {
-        log::refused(self, peer, status);
+    /// Something did not become an exchange.
+    pub(crate) fn refused(&self, peer: Option<SocketAddr>, refusal: &Refusal) {
+        log::refused(self, peer, refusal);
     }
 
     /// Everything that happens before an upstream is involved. Waits for nothing.

@@ -50,7 +50,8 @@ impl Configuration {
         database: &Path,
     ) -> Result<Self, Report> {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let own = self.meant.listeners.iter().map(|listener| listener.bind).chain(self.meant.admin);
+        let own =
+            self.meant.listeners.iter().filter_map(|listener| listener.bind.tcp()).chain(self.meant.admin);
         let moved = own.map(|address| (address, free)).chain(moved.iter().map(|(from, to)| (*from, *to)));
         let words = moved.map(|(from, to)| (from.to_string(), to.to_string())).collect::<Vec<_>>();
         let text = replace_words(&self.text, &words);
@@ -141,7 +142,7 @@ mod tests {
         let ports: Vec<_> =
             meant.clusters.iter().map(|cluster| cluster.endpoints[0].address.ip().unwrap().port()).collect();
         assert_eq!(ports, [9101, 9102, 9103]);
-        assert_eq!((meant.listeners[0].bind.port(), meant.admin.unwrap().port()), (0, 0));
+        assert_eq!((meant.listeners[0].bind.tcp().unwrap().port(), meant.admin.unwrap().port()), (0, 0));
         assert_eq!(meant.modules[0].path, Path::new("/filters/geo.wasm"));
         assert_eq!(meant.geo.as_ref().unwrap().database, Path::new("/geo.mmdb"));
         let comments = |text: &str| text.matches("# ").count();

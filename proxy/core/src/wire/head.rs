@@ -18,7 +18,6 @@ pub struct Look {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
-    upgrade: bool,
 }
 
 /// A head whose end has been found.
@@ -28,8 +27,6 @@ pub struct Head {
     pub begin: usize,
     pub end: usize,
     pub framing: Framing,
-    /// Whether the client wants to go on in another protocol.
-    pub upgrade: bool,
 }
 
 /// How long the body is.
@@ -174,10 +171,6 @@ impl Look {
         let value = || trimmed(value.get(1..).unwrap_or_default());
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(value()),
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.upgrade = true;
-                Ok(())
-            }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value()),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(value()),
             _ => Ok(()),
@@ -232,7 +225,7 @@ impl Look {
             (false, _) if self.connect => Framing::Length(0),
             (false, length) => Framing::Length(length.unwrap_or(0)),
         };
-        Ok(Head { begin: self.before, end: self.line, framing, upgrade: self.upgrade })
+        Ok(Head { begin: self.before, end: self.line, framing })
     }
 }
 

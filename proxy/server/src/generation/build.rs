@@ -7,12 +7,11 @@ pub(crate) use self::geo::OpenGeo;
 pub(super) use self::listeners::TlsRefused;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use edgeloom_config::{Config, Report, UpstreamTls};
+use edgeloom_config::{Bind, Config, Report, UpstreamTls};
 use edgeloom_core::client::Trust;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::route::RouteTable;
@@ -193,7 +192,7 @@ impl Builder {
         &self,
         number: u64,
         draft: Draft,
-        listeners: &[SocketAddr],
+        listeners: &[Bind],
         running: Option<&Generation>,
     ) -> Generation {
         let Draft { config, digest, filters, geo, credentials, tls, answers, made: _, warnings: _ } = draft;
@@ -228,6 +227,7 @@ impl Builder {
             entrances: wanted.iter().map(entrance).collect(),
             nobody: Entrance::default(),
             tls: wanted.iter().map(tls).collect(),
+            limits: config.limits,
             pages: answers.pages,
             routes: config
                 .routes

@@ -1,10 +1,9 @@
 //! One attempt after the other at the next generation.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgeloom_config::Config;
+use edgeloom_config::{Bind, Config, Listener};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::build::Attempt;
@@ -111,15 +110,15 @@ impl Keeper {
     }
 }
 
-pub(crate) fn listeners(config: &Config) -> Vec<SocketAddr> {
-    config.listeners.iter().map(|listener| listener.bind).collect()
+pub(crate) fn listeners(config: &Config) -> Vec<Bind> {
+    config.listeners.iter().map(|listener| listener.bind.clone()).collect()
 }
 
 /// The fields in which two configurations differ and that a swap does not reach.
 fn restart_fields(started: &Config, wanted: &Config) -> Vec<&'static str> {
-    let sockets = |config: &Config| -> Vec<_> {
-        config.listeners.iter().map(|listener| (listener.bind, listener.h2c)).collect()
-    };
+    let socket =
+        |listener: &Listener| (listener.bind.clone(), listener.h2c, listener.proxy_protocol, listener.socket);
+    let sockets = |config: &Config| -> Vec<_> { config.listeners.iter().map(socket).collect() };
     let differ = [
         ("listeners", sockets(started) != sockets(wanted)),
         ("admin", started.admin != wanted.admin),

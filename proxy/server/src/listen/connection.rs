@@ -1,32 +1,40 @@
-//! One accepted connection, with a deadline for every request head on it.
+//! The bytes of one accepted connection, message by message.
 //!
-//! Pingora bounds each read, not a whole head: a client that drips one byte a
-//! minute would hold a connection for ever. And its look for the HTTP/2 preface
-//! waits for 24 bytes, more than a short HTTP/1.0 request has.
+//! Where a request begins and ends is decided here, and Pingora never sees a
+//! byte of the next one: so every head has been looked at strictly, every body
+//! is framed as it must be, and a connection always waits for its next request
+//! here, where it holds next to nothing.
+//!
+//! It is here, too, that a client is waited for no longer than it may be:
+//! Pingora bounds each read, not a whole head, nor a body that drips in.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use memchr::memmem;
+use edgeloom_config::Limits;
+use edgeloom_core::wire::body::Rest;
+use edgeloom_core::wire::head::Look;
 use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
     TimingDigest, UniqueID,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, Sleep, timeout};
 
-use super::refusal::unsigned;
+use super::frames::Frames;
+use super::pace::{Pace, Wait};
+use super::refusal::{Refusal, unsigned};
 use super::relay::{Ending, Passed, Relay};
-use crate::limits::{HEAD_TIMEOUT, READ_BUFFER, WRITE_BUFFER};
+use crate::limits::{HEAD_OVERHEAD, LINGER, READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -40,74 +48,60 @@ pub(crate) struct Connection {
     ahead_at: usize,
     /// What is written next, gathered so that a head and a small body go out together.
     out: Vec<u8>,
-    heads: Heads,
-    stage: Stage,
-    deadline: Instant,
-    /// Rings when the deadline has passed, or one before it: it is set anew only when it has rung,
-    /// because setting a timer costs more than looking at the clock, and hardly any deadline passes.
+    reading: Reading,
+    /// An exchange has begun: what is written now is its answer. Atomic because Pingora lends the
+    /// stream of a session only by shared reference.
+    answering: AtomicBool,
+    /// How many more requests there may be.
+    requests: u32,
+    pace: Pace,
+    waits: Waits,
+    /// Rings at the deadline at hand, or before it: it is set anew only when it has rung, because
+    /// setting a timer costs more than looking at the clock, and hardly any deadline passes.
     timer: Option<Pin<Box<Sleep>>>,
     /// What is passed on instead of being written, and how it ended.
     tunnel: Mutex<Option<Box<Relay>>>,
-    /// Told the status of what was refused before there was an exchange.
-    refused: Box<dyn Fn(u16) + Send + Sync>,
+    /// Of HTTP/2.
+    frames: Option<Box<Frames>>,
+    /// Told what was refused before there was an exchange.
+    refused: Box<dyn Fn(&Refusal) + Send + Sync>,
 }
 
-/// What has been read of the exchange at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heads {
-    Nothing,
-    /// One head, and no more.
-    One,
-    /// Anything else: a body, a head in pieces, the next request already.
-    More,
+/// What may be read.
+enum Reading {
+    /// So many bytes of a head, all of which are there; then its body.
+    Head(usize, Rest),
+    Body(Rest),
+    /// All that comes: frames, or another protocol.
+    All,
 }
 
-impl Heads {
-    /// So many bytes more are read, before or after the head was complete.
-    fn add(self, bytes: &[u8]) -> Self {
-        let end = memmem::find(bytes, HEAD_END);
-        match (self, end) {
-            (Self::Nothing, Some(at)) if at + HEAD_END.len() == bytes.len() => Self::One,
-            _ => Self::More,
-        }
-    }
-}
-
-/// RFC 9112 section 2.1.
-const HEAD_END: &[u8; 4] = b"\r\n\r\n";
-
-/// Where the connection is. Atomic because Pingora lends the stream of a session only by shared reference.
-struct Stage(AtomicU8);
-
-/// Nothing of the next head is there yet.
-const IDLE: u8 = 0;
-/// A head has begun to arrive; its deadline runs.
-const HEAD: u8 = 1;
-/// The head is complete, or the protocol has deadlines of its own.
-const BODY: u8 = 2;
-
-impl Stage {
-    fn is(&self, stage: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == stage
-    }
-
-    fn set(&self, stage: u8) {
-        self.0.store(stage, Ordering::Relaxed);
-    }
+/// How much the client was waited for in the exchange at hand.
+struct Waits {
+    read: Wait,
+    write: Wait,
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, refused: impl Fn(u16) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        limits: &Limits,
+        refused: impl Fn(&Refusal) + Send + Sync + 'static,
+    ) -> Self {
+        let pace = Pace { idle: limits.body_idle, rate: limits.body_rate.0 };
         Self {
             stream,
             ahead: Vec::new(),
             ahead_at: 0,
             out: Vec::new(),
-            heads: Heads::Nothing,
-            stage: Stage(AtomicU8::new(IDLE)),
-            deadline: Instant::now(),
+            reading: Reading::All,
+            answering: AtomicBool::new(false),
+            requests: limits.requests_per_connection,
+            pace,
+            waits: Waits { read: pace.begin(), write: pace.begin() },
             timer: None,
             tunnel: Mutex::default(),
+            frames: None,
             refused: Box::new(refused),
         }
     }
@@ -122,14 +116,14 @@ impl Connection {
         self.stream.get_ssl_digest().is_some()
     }
 
-    /// The head is complete: its deadline no longer runs.
-    pub(crate) fn head_is_complete(&self) {
-        self.stage.set(BODY);
+    /// An exchange has begun: what is written from now on is its answer.
+    pub(crate) fn exchange_has_begun(&self) {
+        self.answering.store(true, Ordering::Relaxed);
     }
 
-    /// The exchange has ended: the next byte begins a head.
-    pub(crate) fn exchange_has_ended(&self) {
-        self.stage.set(IDLE);
+    /// Whether the client may send no other request after the one at hand.
+    pub(crate) fn is_at_its_last_request(&self) -> bool {
+        self.requests == 0
     }
 
     /// From the next flush on, what is read and written here is what passes through this tunnel; the
@@ -150,57 +144,117 @@ impl Connection {
         let Some(mut relay) = self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner).take() else {
             return Poll::Ready(());
         };
+        // What comes is no message of HTTP any more, also after its end.
+        self.reading = Reading::All;
         let polled = relay.poll(&mut Through(self), cx);
         *self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(relay);
         polled.map(|_ending| ())
     }
 
-    /// Whether it is known that nothing was read that has not been dealt with: then the next head
-    /// can be waited for here, where a connection that waits holds next to no memory.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.heads != Heads::More
+    /// Whether all of the last message has been read, so that what comes next is a head.
+    pub(super) fn is_between_messages(&self) -> bool {
+        matches!(&self.reading, Reading::Body(rest) if rest.has_ended())
     }
 
-    /// Waits for the beginning of a head.
+    /// Waits for a whole head, and looks at it; `false` if the client has gone, or said nothing for too long.
     ///
     /// # Errors
     ///
-    /// Where the client hangs up or says nothing for that long.
-    pub(super) async fn begins(&mut self, patience: Duration) -> io::Result<()> {
-        self.heads = Heads::Nothing;
+    /// Where what comes is no request, or too large, or too slow.
+    pub(super) async fn head(&mut self, limits: &Limits) -> Result<bool, Refusal> {
+        self.forget();
+        self.answering.store(false, Ordering::Relaxed);
         if self.out.is_empty() {
             self.out = Vec::new();
         }
-        if self.ahead_at == self.ahead.len() {
-            self.deadline = Instant::now() + patience;
-            poll_fn(|cx| match self.poll_ahead(cx) {
-                Poll::Pending => self.poll_late(cx).map(Err),
+        let mut look = Look::default();
+        let mut begun = !self.ahead.is_empty();
+        let mut deadline = Instant::now() + if begun { limits.head } else { limits.keepalive };
+        loop {
+            if begun && self.look_at_head(&mut look, limits)? {
+                return Ok(true);
+            }
+            let read = poll_fn(|cx| match self.poll_ahead(cx) {
+                Poll::Pending => self.poll_late(cx, deadline).map(Err),
                 read @ Poll::Ready(_) => read,
-            })
-            .await?;
-            self.begin_head();
+            });
+            match read.await {
+                Ok(()) => {}
+                Err(error) if begun && error.kind() == io::ErrorKind::TimedOut => return Err(Refusal::Late),
+                Err(_gone_or_silent) => return Ok(false),
+            }
+            if !begun {
+                begun = true;
+                deadline = Instant::now() + limits.head;
+            }
         }
-        Ok(())
+    }
+
+    /// Whether the head is whole; then it is what is read next.
+    fn look_at_head(&mut self, look: &mut Look, limits: &Limits) -> Result<bool, Refusal> {
+        if let Some(head) = look.at(&self.ahead)? {
+            self.ahead_at = head.begin;
+            self.reading = Reading::Head(head.end - head.begin, Rest::of(head.framing));
+            self.requests = self.requests.saturating_sub(1);
+            self.waits = Waits { read: self.pace.begin(), write: self.pace.begin() };
+            return Ok(true);
+        }
+        // Heads that are only a little too large are refused with all that there is to say of them.
+        let target = usize::try_from(limits.target.0).unwrap_or(usize::MAX);
+        let fields = usize::try_from(limits.header_bytes.0).unwrap_or(usize::MAX);
+        let length = self.ahead.len();
+        if !look.has_begun() && length > target.saturating_mul(2).saturating_add(HEAD_OVERHEAD) {
+            return Err(Refusal::TargetTooLong);
+        }
+        if length > target.saturating_add(fields).saturating_mul(2).saturating_add(HEAD_OVERHEAD) {
+            return Err(Refusal::HeadTooLarge);
+        }
+        Ok(false)
+    }
+
+    /// Answers what is no request, and hangs up.
+    pub(super) async fn refuse(&mut self, refusal: &Refusal) {
+        (self.refused)(refusal);
+        self.reading = Reading::All;
+        self.exchange_has_begun();
+        let parting = async {
+            self.write_all(refusal.answer().as_bytes()).await?;
+            self.linger().await
+        };
+        // Whoever hangs up does not read it: nothing is lost then.
+        let _ = timeout(LINGER, parting).await;
+    }
+
+    /// Hangs up, and waits until the client does: what it sends meanwhile would make the system
+    /// throw away the answer that is on its way.
+    async fn linger(&mut self) -> io::Result<()> {
+        tokio::io::AsyncWriteExt::shutdown(self).await?;
+        loop {
+            self.ahead = Vec::new();
+            poll_fn(|cx| self.poll_ahead(cx)).await?;
+        }
     }
 
     /// Reads as much as tells HTTP/2 by prior knowledge from HTTP/1.
     ///
     /// # Errors
     ///
-    /// Where the client hangs up or says nothing for that long.
-    pub(super) async fn look_for_preface(&mut self, patience: Duration) -> io::Result<()> {
-        self.begins(patience).await?;
-        let deadline = Instant::now() + patience;
+    /// Where the client hangs up or says nothing for too long.
+    pub(super) async fn look_for_preface(&mut self, limits: &Limits) -> io::Result<()> {
+        let mut deadline = Instant::now() + limits.keepalive;
         while self.ahead.len() < PREFACE.len() && PREFACE.starts_with(&self.ahead) {
-            let more = timeout_at(deadline, poll_fn(|cx| self.poll_ahead(cx))).await;
-            match more.map_err(|_elapsed| io::ErrorKind::TimedOut)? {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            let first = self.ahead.is_empty();
+            let more = poll_fn(|cx| match self.poll_ahead(cx) {
+                Poll::Pending => self.poll_late(cx, deadline).map(Err),
+                read @ Poll::Ready(_) => read,
+            });
+            match more.await {
+                Err(error) if !first && error.kind() == io::ErrorKind::UnexpectedEof => break,
                 read => read?,
             }
-        }
-        if self.speaks_http2() {
-            // HTTP/2 frames heads of many streams: its own limits take over.
-            self.stage.set(BODY);
+            if first {
+                deadline = Instant::now() + limits.head;
+            }
         }
         Ok(())
     }
@@ -208,6 +262,12 @@ impl Connection {
     /// Whether what was looked at is the preface of HTTP/2.
     pub(super) fn speaks_http2(&self) -> bool {
         self.ahead.starts_with(PREFACE)
+    }
+
+    /// From here on, what comes is frames: these are counted.
+    pub(super) fn count_frames(&mut self, resets: u32) {
+        self.frames = Some(Box::new(Frames::after(PREFACE.len(), resets)));
+        self.exchange_has_begun();
     }
 
     /// Reads what there is, into memory that is there only once something is.
@@ -224,14 +284,18 @@ impl Connection {
         })
     }
 
-    fn begin_head(&mut self) {
-        self.deadline = Instant::now() + HEAD_TIMEOUT;
-        self.stage.set(HEAD);
+    /// Lets go of what was read ahead and has been asked for.
+    fn forget(&mut self) {
+        if self.ahead_at == self.ahead.len() {
+            self.ahead = Vec::new();
+        } else {
+            self.ahead.drain(..self.ahead_at);
+        }
+        self.ahead_at = 0;
     }
 
     /// The error, if the deadline has passed; wakes the task when it does.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let deadline = self.deadline;
+    fn poll_late(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Error> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
@@ -246,9 +310,9 @@ impl Connection {
     }
 
     fn poll_refuse(&mut self, cx: &mut Context<'_>, refusal: &[u8]) -> Poll<io::Result<usize>> {
-        let Some((status, ours)) = unsigned(refusal) else { return self.poll_gather(cx, refusal) };
+        let Some((refused, ours)) = unsigned(refusal) else { return self.poll_gather(cx, refusal) };
         self.out.extend_from_slice(&ours);
-        (self.refused)(status);
+        (self.refused)(&refused);
         Poll::Ready(Ok(refusal.len()))
     }
 
@@ -258,7 +322,7 @@ impl Connection {
             ready!(self.poll_out(cx))?;
         }
         if bytes.len() >= WRITE_BUFFER {
-            return Pin::new(&mut self.stream).poll_write(cx, bytes);
+            return self.poll_through(cx, bytes);
         }
         self.out.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
@@ -267,7 +331,10 @@ impl Connection {
     /// Writes what was kept.
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out))?;
+            let out = std::mem::take(&mut self.out);
+            let polled = self.poll_through(cx, &out);
+            self.out = out;
+            let written = ready!(polled)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -276,42 +343,116 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let ahead = self.ahead.get(self.ahead_at..).unwrap_or_default();
-        if ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+    /// Writes to the client, who has to take it in time.
+    fn poll_through(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Ready(Ok(written)) => {
+                self.waits.write.moved(written, self.pace);
+                Poll::Ready(Ok(written))
+            }
+            Poll::Pending => self.poll_untaken(cx).map(Err),
+            failed @ Poll::Ready(Err(_)) => failed,
         }
-        let ahead = ahead.get(..buf.remaining()).unwrap_or(ahead);
-        buf.put_slice(ahead);
-        self.ahead_at += ahead.len();
+    }
+
+    fn poll_untaken(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let until = self.waits.write.until(self.pace);
+        self.poll_late(cx, until)
+    }
+
+    /// What is there of the head.
+    fn read_head(&mut self, buf: &mut ReadBuf<'_>, left: usize, rest: Rest) {
+        let given = left.min(buf.remaining());
+        let end = self.ahead_at + given;
+        buf.put_slice(self.ahead.get(self.ahead_at..end).unwrap_or_default());
+        self.ahead_at = end;
+        self.reading = if given == left { Reading::Body(rest) } else { Reading::Head(left - given, rest) };
         if self.ahead_at == self.ahead.len() {
-            self.ahead = Vec::new();
-            self.ahead_at = 0;
+            self.forget();
+        }
+    }
+
+    /// What there is of the body, and no byte more.
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        mut rest: Rest,
+    ) -> Poll<io::Result<()>> {
+        if self.ahead_at < self.ahead.len() {
+            let end = self.ahead.len().min(self.ahead_at + buf.remaining());
+            let there = self.ahead.get(self.ahead_at..end).unwrap_or_default();
+            let taken = rest.take(there).map_err(malformed)?;
+            buf.put_slice(there.get(..taken).unwrap_or_default());
+            self.ahead_at += taken;
+            self.reading = Reading::Body(rest);
+            if self.ahead_at == self.ahead.len() {
+                self.forget();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let room = rest.at_most().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(room.min(buf.remaining())));
+        if Pin::new(&mut self.stream).poll_read(cx, &mut piece)?.is_pending() {
+            let until = self.waits.read.until(self.pace);
+            return self.poll_late(cx, until).map(Err);
+        }
+        let read = piece.filled();
+        self.waits.read.moved(read.len(), self.pace);
+        let taken = rest.take(read).map_err(malformed)?;
+        self.ahead.extend_from_slice(read.get(taken..).unwrap_or_default());
+        buf.advance(taken);
+        self.reading = Reading::Body(rest);
+        Poll::Ready(Ok(()))
+    }
+
+    /// The request has ended: nothing more is read of the client, but it is noticed when it hangs up.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.ahead.is_empty() {
+            match ready!(self.poll_ahead(cx)) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(())),
+                read => read?,
+            }
+        }
+        // The next request waits for its turn.
+        Poll::Pending
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        if self.ahead_at < self.ahead.len() {
+            let end = self.ahead.len().min(self.ahead_at + buf.remaining());
+            buf.put_slice(self.ahead.get(self.ahead_at..end).unwrap_or_default());
+            self.ahead_at = end;
+            if self.ahead_at == self.ahead.len() {
+                self.forget();
+            }
+        } else {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        }
+        if let Some(frames) = &mut self.frames {
+            let read = buf.filled().get(before..).unwrap_or_default();
+            frames.pass(read).map_err(|resets| io::Error::new(io::ErrorKind::InvalidData, resets))?;
         }
         Poll::Ready(Ok(()))
     }
 }
 
+fn malformed(fault: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, fault)
+}
+
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
-        let before = buf.filled().len();
-        let polled = connection.poll_stream(cx, buf);
-        let read = buf.filled().get(before..).unwrap_or_default();
-        if !read.is_empty() {
-            connection.heads = connection.heads.add(read);
-        }
-        match polled {
-            Poll::Ready(Ok(())) if connection.stage.is(IDLE) && !read.is_empty() => {
-                connection.begin_head();
+        match connection.reading {
+            Reading::Head(left, rest) => {
+                connection.read_head(buf, left, rest);
                 Poll::Ready(Ok(()))
             }
-            // A client that drips always has a byte ready: the clock decides, not the wait.
-            Poll::Ready(Ok(())) if connection.stage.is(HEAD) && Instant::now() >= connection.deadline => {
-                connection.poll_late(cx).map(Err)
-            }
-            Poll::Pending if connection.stage.is(HEAD) => connection.poll_late(cx).map(Err),
-            other => other,
+            Reading::Body(rest) if rest.has_ended() => connection.poll_end(cx),
+            Reading::Body(rest) => connection.poll_body(cx, buf, rest),
+            Reading::All => connection.poll_all(cx, buf),
         }
     }
 }
@@ -319,7 +460,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let connection = self.get_mut();
-        if !connection.stage.is(BODY) {
+        if !connection.answering.load(Ordering::Relaxed) {
             return connection.poll_refuse(cx, buf);
         }
         connection.poll_gather(cx, buf)
@@ -327,8 +468,10 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_out(cx))?;
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.poll_tunnel(cx).map(Ok)
+        match Pin::new(&mut self.stream).poll_flush(cx)? {
+            Poll::Pending => self.poll_untaken(cx).map(Err),
+            Poll::Ready(()) => self.poll_tunnel(cx).map(Ok),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -346,7 +489,7 @@ impl AsyncRead for Through<'_> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.poll_stream(cx, buf)
+        self.0.poll_all(cx, buf)
     }
 }
 
@@ -374,8 +517,16 @@ impl fmt::Debug for Connection {
 impl Shutdown for Connection {
     async fn shutdown(&mut self) {
         // Whoever hangs up does not read it: nothing is lost then.
-        let _ = poll_fn(|cx| self.poll_out(cx)).await;
-        self.stream.shutdown().await;
+        let _ = timeout(LINGER, async {
+            poll_fn(|cx| self.poll_out(cx)).await?;
+            match &self.reading {
+                Reading::Body(rest) if rest.has_ended() => Ok(()),
+                Reading::Head(..) | Reading::Body(_) => self.linger().await,
+                Reading::All => Ok(()),
+            }
+        })
+        .await;
+        Shutdown::shutdown(&mut *self.stream).await;
     }
 }
 

@@ -62,9 +62,9 @@ enum Side {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
-    /// `early` is what each side has said before the tunnel was open: the client's, then the endpoint's.
-    pub(crate) fn new(endpoint: S, early: [Bytes; 2], idle: Duration) -> Self {
-        let [up, down] = early.map(Pipe::new);
+    /// `early` is what the endpoint has said before the tunnel was open; the client's is still to be read.
+    pub(crate) fn new(endpoint: S, early: Bytes, idle: Duration) -> Self {
+        let (up, down) = (Pipe::new(Bytes::new()), Pipe::new(early));
         let now = Instant::now();
         let timer = Box::pin(tokio::time::sleep_until(now + idle));
         Self { endpoint, up, down, idle, active: now, timer, first: None, ending: None }

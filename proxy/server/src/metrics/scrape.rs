@@ -70,6 +70,12 @@ impl Scrape {
         for (log, lines) in ["access", "own"].into_iter().zip(&self.log_lines_dropped) {
             dropped.encode_family(&[("log", log)])?.encode_counter::<NoLabelSet, _, u64>(lines, None)?;
         }
+        let help = "Connections that were closed before anything was asked on them, by why";
+        let mut away =
+            encoder.encode_descriptor("connections_turned_away", help, None, MetricType::Counter)?;
+        for (reason, count) in self.metrics.turned_away.all() {
+            away.encode_family(&[("reason", reason)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
         Ok(())
     }
 

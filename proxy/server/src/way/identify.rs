@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use edgeloom_config::Limits;
 use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
 use http::Method;
@@ -15,28 +16,29 @@ use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use crate::exchange::Exchange;
-use crate::limits::{
-    CLIENT_TIMEOUT, DRAIN_BODY_TIMEOUT, KEEPALIVE, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_LINES_MAX,
-    REQUEST_TARGET_MAX,
-};
+use crate::limits::DRAIN_BODY_TIMEOUT;
 use crate::listen::{Connection, tls};
 use crate::rescue::Failure;
 use crate::way::{Edge, forward};
 
 /// How long this client may take, from here on. Pingora sets none of it.
-pub(super) fn settle(session: &mut Session) {
+pub(super) fn settle(session: &mut Session, limits: &Limits) {
     if let Some(connection) = session.stream().and_then(Connection::beneath) {
-        connection.head_is_complete();
+        connection.exchange_has_begun();
+        let last = connection.is_at_its_last_request();
+        // What Pingora read from the request stands for "yes, for ever" or "no".
+        if last {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(limits.keepalive.as_secs().max(1)));
+        }
+        // The connection itself waits no longer than it may, in either direction.
+        session.set_read_timeout(None);
+        session.set_write_timeout(None);
+    } else {
+        session.set_write_timeout(Some(limits.body_idle));
     }
-    // What Pingora read from the request stands for "yes, for ever" or "no".
-    if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(KEEPALIVE.as_secs()));
-    }
-    session.set_read_timeout(Some(CLIENT_TIMEOUT));
-    session.set_write_timeout(Some(CLIENT_TIMEOUT));
     session.set_total_drain_timeout(Some(DRAIN_BODY_TIMEOUT));
-    // A request that came right behind another is answered after it; else it would be lost.
-    session.set_pipelining_enabled(true);
 }
 
 /// Takes the head out of the session, and establishes who sent it.
@@ -47,7 +49,7 @@ pub(super) fn settle(session: &mut Session) {
 pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) -> Result<Parts, Failure> {
     let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
     exchange.peer = peer;
-    check(session.req_header())?;
+    check(session.req_header(), &exchange.generation.limits)?;
     let host_sent = authority(session.req_header());
     let empty = RequestHeader::from(http::Request::new(()).into_parts().0);
     let mut parts = Parts::from(std::mem::replace(session.req_header_mut(), empty));
@@ -91,17 +93,17 @@ pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, parts: &
 }
 
 /// Refuses what is too large or can not be routed, before anything is done with it.
-fn check(head: &RequestHeader) -> Result<(), Failure> {
+fn check(head: &RequestHeader, limits: &Limits) -> Result<(), Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::Connect);
     }
-    if head.raw_path().len() > REQUEST_TARGET_MAX {
+    if head.raw_path().len() as u64 > limits.target.0 {
         return Err(Failure::TargetTooLong);
     }
     let bytes =
         |headers: &HeaderMap| headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let bytes: usize = bytes(&head.headers);
-    if head.headers.len() > REQUEST_HEAD_LINES_MAX || bytes > REQUEST_HEAD_BYTES_MAX {
+    if head.headers.len() > limits.header_lines as usize || bytes as u64 > limits.header_bytes.0 {
         return Err(Failure::HeadTooLarge);
     }
     // Its lossy rendering would be another path than the origin's.

@@ -15,6 +15,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use crate::exchange::{Call, Exchange, Outcome, Phase, Tried};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
+use crate::listen::Refusal;
 use crate::listen::tls::{self, Secure};
 use crate::way::{Edge, Tunnel, trailers};
 
@@ -40,11 +41,16 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
 }
 
 /// Counts and writes what never became an exchange.
-pub(super) fn refused(edge: &Edge, peer: Option<SocketAddr>, status: u16) {
-    edge.metrics.unrouted.count(StatusCode::from_u16(status).ok());
+pub(super) fn refused(edge: &Edge, peer: Option<SocketAddr>, refusal: &Refusal) {
+    let status = refusal.status();
+    edge.metrics.unrouted.count(Some(status));
+    if !edge.log.are_read() {
+        return;
+    }
     let generation = edge.generations.current().number;
-    let failure = "the request is malformed";
-    write_line(edge, &Refused { time: Time(Timestamp::now()), peer, status, generation, failure });
+    let failure = Shown(*refusal);
+    let time = Time(Timestamp::now());
+    write_line(edge, &Refused { time, peer, status: status.as_u16(), generation, failure });
 }
 
 fn write_line(edge: &Edge, record: &impl Serialize) {
@@ -63,7 +69,7 @@ struct Refused {
     peer: Option<SocketAddr>,
     status: u16,
     generation: u64,
-    failure: &'static str,
+    failure: Shown<Refusal>,
 }
 
 /// What an exchange leaves behind. Borrowed: it is written at once.

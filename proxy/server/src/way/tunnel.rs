@@ -153,12 +153,7 @@ async fn open(
     let behind = at_once(upstream.read_body_bytes()).await.map_err(Error::into_up)?;
     session.downstream_session.write_response_header(Box::new(header)).await.map_err(Error::into_down)?;
     let opened = Instant::now();
-    let before = match session.stream().and_then(Connection::beneath) {
-        Some(connection) if connection.is_at_rest() => Bytes::new(),
-        // It may have said something before it was told that it may.
-        _ => at_once(session.downstream_session.read_request_body()).await.map_err(Error::into_down)?,
-    };
-    let relay = Relay::new(upstream.into_inner(), [before, behind], idle);
+    let relay = Relay::new(upstream.into_inner(), behind, idle);
     let open = way.0.metrics.tunnels.open();
     match session.stream().and_then(Connection::beneath) {
         Some(connection) => connection.tunnel(relay),

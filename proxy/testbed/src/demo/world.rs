@@ -120,7 +120,7 @@ fn origins(
 /// Whether the edge will find its addresses free: it would say so too, but in a log.
 fn vacant(configuration: &Configuration) -> Result<()> {
     let meant = configuration.meant();
-    let listeners = meant.listeners.iter().map(|listener| ("listener", listener.bind));
+    let listeners = meant.listeners.iter().filter_map(|listener| Some(("listener", listener.bind.tcp()?)));
     for (what, address) in listeners.chain(meant.admin.map(|address| ("admin listener", address))) {
         TcpListener::bind(address).map_err(|error| taken(&format!("edge's {what}"), address, &error))?;
     }

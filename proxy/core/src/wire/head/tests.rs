@@ -12,7 +12,7 @@ fn framing(fields: &str) -> Result<Framing, Fault> {
 #[test]
 fn a_plain_head_ends_where_it_ends() {
     let head = "GET /a?b HTTP/1.1\r\nHost: shop.example:80\r\nx-empty:\r\nUpgrade: websocket\r\n\r\n";
-    let found = Head { begin: 0, end: head.len(), framing: Framing::Length(0), upgrade: true };
+    let found = Head { begin: 0, end: head.len(), framing: Framing::Length(0) };
     assert_eq!(look(&format!("{head}GET")), Ok(Some(found)));
     assert_eq!(look("GET / HTTP/1.0\r\n\r\n").unwrap().unwrap().end, 18);
     let after = look("\r\n\r\nGET / HTTP/1.0\r\n\r\n").unwrap().unwrap();

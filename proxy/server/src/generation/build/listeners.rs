@@ -1,10 +1,9 @@
 //! What of the listeners belongs to a generation: how they speak TLS.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use edgeloom_config::Config;
+use edgeloom_config::{Bind, Config};
 
 use crate::generation::Generation;
 use crate::generation::sentence;
@@ -53,7 +52,7 @@ pub(super) fn open_tls(
 
 /// Which listener of the configuration is the one that was started at this position. Several may ask for
 /// any free port, so the position counts first.
-pub(super) fn place(config: &Config, position: usize, bind: &SocketAddr) -> Option<usize> {
+pub(super) fn place(config: &Config, position: usize, bind: &Bind) -> Option<usize> {
     let same = |place: &usize| config.listeners.get(*place).is_some_and(|listener| listener.bind == *bind);
     Some(position).filter(same).or_else(|| (0..config.listeners.len()).find(same))
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edgeloom_config::Misdirected;
 use edgeloom_core::client as core;
@@ -13,7 +14,6 @@ use tokio_rustls::TlsAcceptor;
 use super::showing::{ASIDE, Aside, Shown};
 use super::stream::Secured;
 use super::{Certificate, Tls, shown};
-use crate::limits::HANDSHAKE_TIMEOUT;
 
 /// What is known of the TLS of a connection.
 #[derive(Debug)]
@@ -63,7 +63,11 @@ impl Tls {
     /// # Errors
     ///
     /// Where they do not come to that.
-    pub(crate) async fn accept(&self, stream: l4::stream::Stream) -> Result<Secured, HandshakeFailure> {
+    pub(crate) async fn accept(
+        &self,
+        stream: l4::stream::Stream,
+        within: Duration,
+    ) -> Result<Secured, HandshakeFailure> {
         let address = if self.showing.has_addresses() {
             let digest = stream.get_socket_digest();
             digest.and_then(|digest| digest.local_addr()?.as_inet().map(|local| local.ip()))
@@ -74,7 +78,7 @@ impl Tls {
         let accept = TlsAcceptor::from(Arc::clone(&self.config)).accept(stream);
         let (accepted, shown) = ASIDE
             .scope(aside, async {
-                let accepted = timeout(HANDSHAKE_TIMEOUT, accept).await;
+                let accepted = timeout(within, accept).await;
                 (accepted, ASIDE.with(|aside| aside.shown.take()))
             })
             .await;

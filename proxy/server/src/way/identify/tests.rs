@@ -1,3 +1,4 @@
+use edgeloom_core::units::Bytes;
 use http::HeaderName;
 
 use super::*;
@@ -44,19 +45,21 @@ fn the_authority_of_the_target_is_found() {
 
 #[test]
 fn heads_have_their_limits() {
+    let limits =
+        Limits { header_lines: 3, header_bytes: Bytes(1000), target: Bytes(100), ..Limits::default() };
     let head = |target: &str, lines: usize, value: &str| {
         let mut head = RequestHeader::build("GET", target.as_bytes(), None).unwrap();
         for n in 0..lines {
             head.append_header(format!("h{n}"), value).unwrap();
         }
-        check(&head)
+        check(&head, &limits)
     };
-    assert_eq!(head("/", REQUEST_HEAD_LINES_MAX, "x"), Ok(()));
-    assert_eq!(head("/", REQUEST_HEAD_LINES_MAX + 1, "x"), Err(Failure::HeadTooLarge));
-    assert_eq!(head("/", 1, &"x".repeat(REQUEST_HEAD_BYTES_MAX - 2)), Ok(()));
-    assert_eq!(head("/", 1, &"x".repeat(REQUEST_HEAD_BYTES_MAX - 1)), Err(Failure::HeadTooLarge));
-    assert_eq!(head(&"/".repeat(REQUEST_TARGET_MAX), 0, ""), Ok(()));
-    assert_eq!(head(&"/".repeat(REQUEST_TARGET_MAX + 1), 0, ""), Err(Failure::TargetTooLong));
+    assert_eq!(head("/", 3, "x"), Ok(()));
+    assert_eq!(head("/", 4, "x"), Err(Failure::HeadTooLarge));
+    assert_eq!(head("/", 1, &"x".repeat(998)), Ok(()));
+    assert_eq!(head("/", 1, &"x".repeat(999)), Err(Failure::HeadTooLarge));
+    assert_eq!(head(&"/".repeat(100), 0, ""), Ok(()));
+    assert_eq!(head(&"/".repeat(101), 0, ""), Err(Failure::TargetTooLong));
     let lossy = RequestHeader::build("GET", b"/\xff", None).unwrap();
-    assert_eq!(check(&lossy), Err(Failure::Malformed));
+    assert_eq!(check(&lossy, &limits), Err(Failure::Malformed));
 }

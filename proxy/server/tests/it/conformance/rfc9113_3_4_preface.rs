@@ -19,10 +19,10 @@ fn a_preface_that_is_followed_by_no_frame_ends_the_connection_and_nothing_else()
 }
 
 #[test]
-fn a_preface_that_is_wrong_is_a_malformed_request_of_http_1() {
+fn a_preface_that_is_wrong_is_a_request_of_no_version_that_http_1_has() {
     let origin = Origin::saying("hello");
     let edge = edge(&origin);
     let answer = Client::to(edge.address()).send_raw(b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n");
-    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", answer.escape_ascii());
+    assert!(answer.starts_with(b"HTTP/1.1 505 "), "{}", answer.escape_ascii());
     assert_eq!(origin.requests(), 0);
 }

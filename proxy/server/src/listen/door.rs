@@ -1,0 +1,242 @@
+//! What happens on a connection, from its beginning to its end.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
+
+use edgeloom_config::{Limits, Listener};
+use edgeloom_core::wire::announcement::Version;
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{ALPN, GetSocketDigest as _, SocketDigest, Ssl as _, Stream, l4};
+use pingora_core::server::ShutdownWatch;
+use pingora_proxy::HttpProxy;
+use tokio::net::{TcpStream, UnixStream};
+
+use super::announced::{self, wanted};
+use super::census::{Connections, OpenConnection, OpenOfClient};
+use super::connection::Connection;
+use super::tls::Tls;
+use crate::metrics::TurnedAway;
+use crate::way::{Edge, Way};
+
+/// Stands between the sockets and Pingora's proxy, for each connection.
+pub(super) struct Door {
+    pub(super) proxy: Arc<HttpProxy<Way>>,
+    pub(super) edge: Arc<Edge>,
+    h2c: bool,
+    announcement: Option<Version>,
+    connections: Connections,
+}
+
+/// An accepted stream.
+pub(super) enum Wire {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Who is on a connection, and what they may take.
+pub(super) struct Guest {
+    pub(super) peer: SocketAddr,
+    pub(super) limits: Limits,
+    _open: (OpenConnection, Option<OpenOfClient>),
+}
+
+impl Door {
+    pub(super) fn new(
+        proxy: Arc<HttpProxy<Way>>,
+        edge: Arc<Edge>,
+        listener: &Listener,
+        connections: Connections,
+    ) -> Self {
+        Self { proxy, edge, h2c: listener.h2c, announcement: wanted(listener.proxy_protocol), connections }
+    }
+
+    /// All that happens on a connection, if there is room for one more.
+    pub(super) async fn converse(&self, wire: Wire, peer: SocketAddr, stop: &ShutdownWatch) {
+        let Some((stream, guest)) = self.let_in(wire, peer, stop).await else { return };
+        let stream: Stream = match self.edge.tls() {
+            None => Box::new(stream),
+            // In a box: else every connection would keep room for a handshake while it lasts.
+            Some(tls) => match Box::pin(self.shake_hands(&tls, stream, &guest, stop)).await {
+                Some(secured) => secured,
+                None => return,
+            },
+        };
+        let (edge, peer) = (Arc::clone(&self.edge), guest.peer);
+        let refused = move |refusal: &_| edge.refused(Some(peer), refusal);
+        let mut connection = Box::new(Connection::new(stream, &guest.limits, refused));
+        let agreed = connection.selected_alpn_proto() == Some(ALPN::H2);
+        if agreed || (self.h2c && !connection.is_secure()) {
+            let mut stopping = stop.clone();
+            let looked = tokio::select! {
+                looked = connection.look_for_preface(&guest.limits) => looked.is_ok(),
+                _ = stopping.wait_for(|stop| *stop) => false,
+            };
+            if !looked {
+                return;
+            }
+            // Who agreed to it and then says something else is told so in its terms.
+            if agreed || connection.speaks_http2() {
+                return self.http2(connection, &guest, stop).await;
+            }
+        }
+        self.http1(connection, &guest, stop).await;
+    }
+
+    /// What is beneath a TLS connection, if it comes to one.
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        stream: l4::stream::Stream,
+        guest: &Guest,
+        stop: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let mut stopping = stop.clone();
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream, guest.limits.handshake) => shaken,
+            _ = stopping.wait_for(|stop| *stop) => return None,
+        };
+        let counters = &self.edge.metrics.handshakes;
+        match shaken {
+            Ok(secured) => {
+                counters.made(secured.secure());
+                Some(Box::new(secured))
+            }
+            Err(failure) => {
+                counters.failed(failure);
+                // Whoever connects can cause these: the counters are for operators, this is for a search.
+                tracing::debug!(peer = %guest.peer, reason = failure.name(), "a TLS handshake came to nothing");
+                None
+            }
+        }
+    }
+
+    /// Counts the connection, and learns whose it is.
+    async fn let_in(
+        &self,
+        wire: Wire,
+        peer: SocketAddr,
+        stop: &ShutdownWatch,
+    ) -> Option<(l4::stream::Stream, Guest)> {
+        // Held for no longer than it is looked at: a connection may live through many generations.
+        let (limits, trusted) = {
+            let generation = self.edge.generations.current();
+            let trusted = generation.entrance(self.edge.listener).trust.trusts(peer.ip().to_canonical());
+            (generation.limits, trusted)
+        };
+        let away = |reason: TurnedAway| {
+            self.edge.metrics.turned_away.count(reason);
+            tracing::debug!(%peer, "turned away: {reason}");
+        };
+        let Some(open) = self.connections.open(limits.connections) else {
+            away(TurnedAway::TooMany);
+            return None;
+        };
+        let mut stream = wire.into_stream();
+        let mut ends = (peer, None);
+        if let Some(version) = self.announcement {
+            if !trusted {
+                away(TurnedAway::Stranger);
+                return None;
+            }
+            let mut stopping = stop.clone();
+            let announced = tokio::select! {
+                announced = announced::read(&mut stream, version, limits.handshake) => announced,
+                _ = stopping.wait_for(|stop| *stop) => return None,
+            };
+            match announced {
+                Ok(Some((client, local))) => ends = (client, Some(local)),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "no announcement");
+                    away(TurnedAway::Unannounced);
+                    return None;
+                }
+            }
+        }
+        let (peer, local) = ends;
+        let stands_for_many = peer.ip().to_canonical().is_loopback() || (trusted && local.is_none());
+        let of_client = if stands_for_many {
+            None
+        } else if let Some(open) = self.connections.open_of(peer.ip(), limits.connections_per_client) {
+            Some(open)
+        } else {
+            away(TurnedAway::TooManyOfClient);
+            return None;
+        };
+        describe(&mut stream, peer, local);
+        Some((stream, Guest { peer, limits, _open: (open, of_client) }))
+    }
+
+    /// Exchange after exchange, as Pingora would have it, but for the time between them: that is spent
+    /// here, because a session of Pingora's that waits for a head holds what a whole exchange needs.
+    async fn http1(
+        &self,
+        mut connection: Box<Connection>,
+        guest: &Guest,
+        stop: &ShutdownWatch,
+    ) -> Option<()> {
+        let mut stopping = stop.clone();
+        let mut settings: Option<HttpPersistentSettings> = None;
+        loop {
+            let head = tokio::select! {
+                biased;
+                head = connection.head(&guest.limits) => head,
+                _ = stopping.wait_for(|stop| *stop) => return None,
+            };
+            match head {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(refusal) => {
+                    connection.refuse(&refusal).await;
+                    return None;
+                }
+            }
+            let exchange = {
+                // In a block of its own: else this future would keep room for it while it waits.
+                let mut session = ServerSession::new_http1(connection);
+                match settings {
+                    Some(settings) => settings.apply_to_session(&mut session),
+                    None => session.set_keepalive(Some(guest.limits.keepalive.as_secs().max(1))),
+                }
+                self.proxy.process_new_http(session, stop)
+            };
+            let reused = exchange.await?;
+            let (stream, next) = reused.consume();
+            settings = next;
+            // It is the stream that the session was made with.
+            connection = stream.into_any().downcast().ok()?;
+            if !connection.is_between_messages() {
+                return None;
+            }
+        }
+    }
+}
+
+impl Wire {
+    /// What Pingora knows of a connection, without buffers of its own: [`Connection`] has them.
+    fn into_stream(self) -> l4::stream::Stream {
+        let (digest, mut stream) = match self {
+            Self::Tcp(stream) => {
+                (SocketDigest::from_raw_fd(stream.as_raw_fd()), l4::stream::Stream::from(stream))
+            }
+            Self::Unix(stream) => {
+                (SocketDigest::from_raw_fd(stream.as_raw_fd()), l4::stream::Stream::from(stream))
+            }
+        };
+        stream.set_socket_digest(digest);
+        stream
+    }
+}
+
+/// Tells Pingora whose connection it is, and where it came in, as far as it is not what the system says.
+fn describe(stream: &mut l4::stream::Stream, peer: SocketAddr, local: Option<SocketAddr>) {
+    if let Some(digest) = stream.get_socket_digest() {
+        // They are empty: these are the first that are set of it.
+        let _ = digest.peer_addr.set(Some(peer.into()));
+        if let Some(local) = local {
+            let _ = digest.local_addr.set(Some(local.into()));
+        }
+    }
+}
