@@ -6,14 +6,15 @@ mod manner;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -37,6 +38,8 @@ pub struct Origin {
 struct Tally {
     connections: AtomicU64,
     requests: AtomicU64,
+    /// What it answers with instead of its manner's; 0 for that.
+    status: AtomicU16,
     /// The last ones.
     handshakes: Mutex<VecDeque<Handshake>>,
 }
@@ -114,6 +117,11 @@ impl Origin {
         self.tally.handshakes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// Answers with this status from now on, instead of its manner's.
+    pub fn change_status(&self, status: u16) {
+        self.tally.status.store(status, Ordering::Relaxed);
+    }
+
     /// How many connections have been accepted.
     pub fn connections(&self) -> u64 {
         self.tally.connections.load(Ordering::Relaxed)
@@ -167,12 +175,24 @@ async fn converse(
     manner: Arc<Manner>,
     tally: Arc<Tally>,
 ) {
+    if manner.death == Some(Death::Nonsense) {
+        return speak_nonsense(stream).await;
+    }
     let service = service_fn(move |request| {
         tally.requests.fetch_add(1, Ordering::Relaxed);
-        answer::answer(request, Arc::clone(&manner))
+        let status = tally.status.load(Ordering::Relaxed);
+        answer::answer(request, Arc::clone(&manner), StatusCode::from_u16(status).ok())
     });
     // How a connection ends is the edge's business, seen from there.
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn speak_nonsense(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut asked = [0; 1024];
+    if stream.read(&mut asked).await.is_ok_and(|read| read > 0) {
+        // Who has gone hears nothing.
+        let _ = stream.write_all(b"220 mail.example ESMTP\r\n\r\n").await;
+    }
 }
 
 impl Tally {

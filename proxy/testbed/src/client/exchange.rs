@@ -37,6 +37,10 @@ impl Request {
         Self { body: body.into(), ..Self::new("POST", path) }
     }
 
+    pub fn put(path: &str, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..Self::new("PUT", path) }
+    }
+
     /// `path` may carry a query.
     pub fn new(method: &str, path: &str) -> Self {
         Self { method: method.into(), path: path.into(), host: None, headers: Vec::new(), body: Bytes::new() }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::{HeaderMap, Method, Version, request};
+use http::{HeaderMap, Method, StatusCode, Version, request};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
@@ -25,6 +25,7 @@ pub(super) struct Dies;
 pub(super) async fn answer(
     request: Request<Incoming>,
     manner: Arc<Manner>,
+    status: Option<StatusCode>,
 ) -> Result<Response<AnswerBody>, Dies> {
     if !manner.pause.is_zero() {
         tokio::time::sleep(manner.pause).await;
@@ -48,10 +49,12 @@ pub(super) async fn answer(
         Some(Death::InBody) => {
             Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false }))
         }
-        Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer) | None => Either::Left(Full::new(body)),
+        Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer | Death::Nonsense) | None => {
+            Either::Left(Full::new(body))
+        }
     };
     let mut response = Response::new(body);
-    *response.status_mut() = manner.status;
+    *response.status_mut() = status.unwrap_or(manner.status);
     *response.headers_mut() = manner.headers.clone();
     if manner.death == Some(Death::AfterAnswer) && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

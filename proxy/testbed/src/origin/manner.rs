@@ -35,6 +35,8 @@ pub enum Death {
     InBody,
     /// After each whole answer: no keep-alive.
     AfterAnswer,
+    /// When something was sent, after an answer that is no HTTP.
+    Nonsense,
 }
 
 impl Manner {
