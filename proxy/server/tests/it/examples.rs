@@ -184,6 +184,33 @@ fn load_balancing() {
 }
 
 #[test]
+fn affinity() {
+    let example = Example::start("affinity");
+    let cart = |user| example.origin(Request::get("/cart/").header("x-user", user));
+    for user in ["ann", "bob", "eve"] {
+        let first = cart(user);
+        assert!((0..3).all(|_| cart(user) == first), "{user}");
+    }
+    let first = example.edge.get("/");
+    let (node, origin) = (first.sets_cookie("node").unwrap(), first.echo().origin);
+    assert!(first.header("set-cookie").unwrap().contains("; Max-Age=28800;"));
+    for _ in 0..3 {
+        assert_eq!(example.edge.request(Request::get("/").cookie("node", node)).echo().origin, origin);
+    }
+}
+
+#[test]
+fn resilience() {
+    let example = Example::start("resilience");
+    assert!(["8101", "8102"].contains(&&*example.origin(Request::get("/"))));
+    for origin in &example.origins[..2] {
+        origin.change_status(503);
+    }
+    // Nobody there answers with anything else, so the spare does.
+    assert_eq!(example.origin(Request::get("/")), "8103");
+}
+
+#[test]
 fn maintenance() {
     let example = Example::start("maintenance");
     let closed = |accept| example.edge.request(Request::get("/").header("accept", accept));

@@ -12,6 +12,10 @@ mod heads; // what is refused, and what is taken
 mod routing; // what they asked for
 mod request_filters; // what filters say to it
 mod upstreams; // who answers
+mod balance; // which of them
+mod health; // whether they are well
+mod retries; // who is asked after one has failed
+mod resilience; // what clients see of it under load
 mod tunnels; // what goes on in another protocol
 mod reach; // how they are reached
 mod upstream_tls; // how they are spoken to in secret
