@@ -178,12 +178,15 @@ impl Door {
         stop: &ShutdownWatch,
     ) -> Option<()> {
         let mut stopping = stop.clone();
+        // One for all exchanges: to begin to wait takes locks that all connections share.
+        let stopped = stopping.wait_for(|stop| *stop);
+        tokio::pin!(stopped);
         let mut settings: Option<HttpPersistentSettings> = None;
         loop {
             let head = tokio::select! {
                 biased;
                 head = connection.head(&guest.limits) => head,
-                _ = stopping.wait_for(|stop| *stop) => return None,
+                _ = &mut stopped => return None,
             };
             match head {
                 Ok(true) => {}
