@@ -132,6 +132,7 @@ async fn pass(
     way.response_filter(session, &mut header, exchange).await?;
     session.write_response_header(Box::new(header), false).await.map_err(Error::into_down)?;
     while let Some(bytes) = upstream.read_body_bytes().await.map_err(Error::into_up)? {
+        way.upstream_response_body_filter(session, &mut None, false, exchange)?;
         session.write_response_body(Some(bytes), false).await.map_err(Error::into_down)?;
     }
     session.write_response_body(None, true).await.map_err(Error::into_down)

@@ -141,12 +141,19 @@ def at_once(channel) -> None:
         list(threads.map(call, range(100)))
 
 
+def channel_to(edge: str, authority: str | None):
+    if authority is None:
+        return grpc.insecure_channel(edge)
+    with open(authority, "rb") as file:
+        return grpc.secure_channel(edge, grpc.ssl_channel_credentials(file.read()))
+
+
 def main() -> None:
     server = grpc.server(futures.ThreadPoolExecutor(128))
     servicer = serve(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with grpc.insecure_channel(edge_before(port)) as channel:
+    with channel_to(*edge_before(port)) as channel:
         health_service(channel, servicer)
         four_kinds(channel)
         errors(channel)

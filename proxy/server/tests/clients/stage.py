@@ -7,13 +7,16 @@ found to be wrong.
 import sys
 
 
-def edge_before(port: int) -> str:
-    """Says where our server is; waits to hear where the edge before it is, as `address:port`."""
+def edge_before(port: int) -> tuple[str, str | None]:
+    """Says where our server is; waits to hear where the edge before it is.
+
+    That is an `address:port`, and the file with the authority of its certificate, if it speaks TLS.
+    """
     print(port, flush=True)
-    edge = sys.stdin.readline().strip()
+    edge, _, authority = sys.stdin.readline().strip().partition(" ")
     if not edge:
         sys.exit("no edge was started")
-    return edge
+    return edge, authority or None
 
 
 def same(found, wanted, what: str) -> None:

@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use edgeloom_testbed::{Edge, Manner, Origin};
+use edgeloom_testbed::{Authority, Edge, Manner, Order, Origin};
+use tempfile::TempDir;
 
 mod curl;
 
@@ -25,7 +26,7 @@ fn program(name: &str) -> Command {
 fn script(name: &str) -> Command {
     let mut python = program("python3");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name);
-    python.arg("-I").arg("-c").arg(RUN).arg(path);
+    python.args(["-I", "-B"]).arg("-c").arg(RUN).arg(path);
     python
 }
 
@@ -61,10 +62,11 @@ impl Stage {
         Self { script, port }
     }
 
-    /// An edge before it, with this said of the cluster.
-    fn edge(&self, cluster: &str) -> Edge {
+    /// An edge before it, with this said of the listener and of the cluster.
+    fn edge(&self, listener: &str, cluster: &str) -> Edge {
         Edge::start(&format!(
             "
+            listeners: [{{ bind: '127.0.0.1:0', {listener} }}]
             filters: {{ mark: {{ module: headers, settings: {{ response: {{ set: {{ x-marked: 'yes' }} }} }} }} }}
             clusters:
               origin: {{ endpoints: ['127.0.0.1:{}'], {cluster} }}
@@ -78,8 +80,8 @@ impl Stage {
     }
 
     #[track_caller]
-    fn must_be_content_with(mut self, edge: &Edge) {
-        writeln!(self.script.stdin.take().unwrap(), "{}", edge.address()).unwrap();
+    fn must_be_content_with(mut self, edge: &Edge, authority: &Path) {
+        writeln!(self.script.stdin.take().unwrap(), "{} {}", edge.address(), authority.display()).unwrap();
         succeeded(&self.script.wait_with_output().unwrap());
     }
 }
@@ -88,8 +90,21 @@ impl Stage {
 #[test]
 fn websockets() {
     let stage = Stage::start("websocket.py");
-    let edge = stage.edge("timeouts: { read: 20s }");
-    stage.must_be_content_with(&edge);
+    let edge = stage.edge("h2c: false", "timeouts: { read: 20s }");
+    stage.must_be_content_with(&edge, Path::new(""));
+    tunnels_were_logged(&edge);
+}
+
+#[test]
+fn websockets_in_secret() {
+    let secret = Secret::new();
+    let stage = Stage::start("websocket.py");
+    let edge = stage.edge(&secret.listener(), "timeouts: { read: 20s }");
+    stage.must_be_content_with(&edge, &secret.authority());
+    tunnels_were_logged(&edge);
+}
+
+fn tunnels_were_logged(edge: &Edge) {
     // One of the log's lines comes after each tunnel's end.
     let tunnels = edge.access().at_least(306, super::SOON);
     assert!(tunnels.iter().all(|line| line["status"] == 101 && line["tunnel"]["protocol"] == "websocket"));
@@ -100,8 +115,21 @@ fn websockets() {
 #[test]
 fn grpc() {
     let stage = Stage::start("grpc_calls.py");
-    let edge = stage.edge("protocol: http2");
-    stage.must_be_content_with(&edge);
+    let edge = stage.edge("h2c: true", "protocol: http2");
+    stage.must_be_content_with(&edge, Path::new(""));
+    calls_were_logged(&edge);
+}
+
+#[test]
+fn grpc_in_secret() {
+    let secret = Secret::new();
+    let stage = Stage::start("grpc_calls.py");
+    let edge = stage.edge(&secret.listener(), "protocol: http2");
+    stage.must_be_content_with(&edge, &secret.authority());
+    calls_were_logged(&edge);
+}
+
+fn calls_were_logged(edge: &Edge) {
     for (path, status) in [
         ("/calls.Calls/Upper", 0),
         ("/calls.Calls/Turns", 0),
@@ -109,7 +137,7 @@ fn grpc() {
         ("/calls.Calls/Refuse", 9),
         ("/calls.Calls/RefuseLate", 15),
     ] {
-        let line = super::line_about(&edge, path);
+        let line = super::line_about(edge, path);
         assert_eq!((&line["protocol"], &line["status"]), (&"HTTP/2".into(), &200.into()), "{path}");
         assert_eq!(line["grpc_status"], status, "{path}");
     }
@@ -124,12 +152,36 @@ fn streams_of_http2() {
     succeeded(&client.args([address.ip().to_string(), address.port().to_string()]).output().unwrap());
 }
 
+/// A certificate for the edge, and who signed it.
+struct Secret(TempDir);
+
+impl Secret {
+    fn new() -> Self {
+        let (folder, authority) = (TempDir::new().unwrap(), Authority::new());
+        authority.issue(&Order::server(&["127.0.0.1"])).write(folder.path(), "edge");
+        std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+        Self(folder)
+    }
+
+    fn authority(&self) -> PathBuf {
+        self.0.path().join("ca.pem")
+    }
+
+    fn listener(&self) -> String {
+        let [chain, key] = ["pem", "key"].map(|kind| self.0.path().join("edge").with_extension(kind));
+        format!("tls: {{ certificates: [{{ chain: {}, key: {} }}] }}", chain.display(), key.display())
+    }
+}
+
 /// Sixteen connections of both protocols, as fast as they can.
 #[test]
 fn h2load_finds_nothing_wrong() {
-    let (_origin, edge) = measured();
-    for protocol in ["--h1", "--npn-list=h2"] {
-        let uri = format!("http://{}/1000", edge.address());
+    let secret = Secret::new();
+    let (origin, edge) = measured();
+    let secretly = before(&origin, &secret.listener());
+    let both = [("http", &edge), ("https", &secretly)].into_iter();
+    for ((scheme, edge), protocol) in both.flat_map(|edge| [(edge, "--h1"), (edge, "--npn-list=h2")]) {
+        let uri = format!("{scheme}://{}/1000", edge.address());
         let requests = ["--requests=20000", "--clients=16", "--max-concurrent-streams=10", protocol];
         let said = succeeded(&program("h2load").args(requests).arg(uri).output().unwrap());
         assert!(said.contains("20000 succeeded, 0 failed, 0 errored, 0 timeout"), "{protocol}: {said}");
@@ -153,13 +205,18 @@ fn oha_finds_nothing_wrong() {
 /// An edge before an origin that sends what is asked for, and counts what it gets.
 fn measured() -> (Origin, Edge) {
     let origin = Origin::behaving(Manner::measuring());
-    let edge = Edge::start(&format!(
+    let edge = before(&origin, "h2c: true");
+    (origin, edge)
+}
+
+fn before(origin: &Origin, listener: &str) -> Edge {
+    Edge::start(&format!(
         "
+        listeners: [{{ bind: '127.0.0.1:0', {listener} }}]
         access_log: off
         clusters: {{ origin: {{ endpoints: ['{}'] }} }}
         routes: [{{ name: all, to: origin }}]
         ",
         origin.address()
-    ));
-    (origin, edge)
+    ))
 }

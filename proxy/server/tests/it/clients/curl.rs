@@ -121,6 +121,6 @@ fn an_early_answer_to_a_large_upload_reaches_the_client() {
         ",
         origin.address()
     ));
-    let said = ask(&edge, "/", "%{response_code}", &[H2C, "--header", "expect:", "--upload-file", &file]);
-    assert_eq!(said, "too much\n413");
+    let upload = [H2C, "--header", "expect:", "--upload-file", &file];
+    assert_eq!(ask(&edge, "/", "%{response_code}", &upload), "too much\n413");
 }

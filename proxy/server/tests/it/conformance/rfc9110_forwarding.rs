@@ -98,7 +98,7 @@ fn a_client_that_waits_to_go_on_is_told_by_the_origin() {
     assert!(head(&mut client).starts_with("http/1.1 100 "));
     client.send(b"body").unwrap();
     assert_eq!(origin.exactly(4, SOON).unwrap(), b"body");
-    origin.send(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+    origin.send(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok").unwrap();
     let hints = head(&mut client);
     assert!(hints.starts_with("http/1.1 103 ") && hints.contains("link: </a.css>"), "{hints}");
     assert!(String::from_utf8(client.answer(SOON).unwrap()).unwrap().ends_with("ok"));
