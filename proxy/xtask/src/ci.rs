@@ -9,7 +9,7 @@ use crate::command::{Execute, program};
 use crate::house::House;
 use crate::install::DENY;
 use crate::portions::portions;
-use crate::{bench_smoke, clients, counts, filters, setup, test, tidy};
+use crate::{bench_smoke, clients, counts, filters, fuzz, setup, test, tidy};
 
 /// Runs every check that a change has to pass
 ///
@@ -22,6 +22,7 @@ use crate::{bench_smoke, clients, counts, filters, setup, test, tidy};
 ///   deny      licences, sources and advisories of all dependencies, by .config/deny.toml
 ///   filters   every guest compiles without a warning, and the shipped ones are small
 ///   test      all tests
+///   fuzz      a minute of made-up requests for each target; see `cargo xtask fuzz --help`
 ///   counts    no piece takes more instructions than it did; see `cargo xtask counts --help`
 ///   smoke     the edge is not much slower than it was; see `cargo xtask bench-smoke --help`
 ///
@@ -44,6 +45,7 @@ enum Step {
     Deny,
     Filters,
     Test,
+    Fuzz,
     Counts,
     Smoke,
 }
@@ -81,6 +83,7 @@ impl Step {
             Self::Deny => deny(house),
             Self::Filters => guests(house),
             Self::Test => clients::provide(house).and_then(|()| test::all(house)),
+            Self::Fuzz => fuzz::check(house),
             Self::Counts => counts::check(house),
             Self::Smoke => bench_smoke::check(house, &[]),
         }

@@ -62,6 +62,10 @@ pub(crate) const DENY: Tool = Tool {
     what_for: "it checks licences and advisories; some minutes on two cores",
 };
 
+/// Builds what libFuzzer runs.
+pub(crate) const FUZZ: Tool =
+    Tool { name: "cargo-fuzz", version: "0.13.2", what_for: "it builds fuzz targets; a minute on two cores" };
+
 impl Tool {
     /// Where it is, if it is on this machine: ours before the user's own.
     pub(crate) fn find(&self, house: &House) -> Option<PathBuf> {

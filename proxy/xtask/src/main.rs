@@ -10,6 +10,7 @@ mod counts;
 mod demo;
 mod dist;
 mod filters;
+mod fuzz;
 mod house;
 mod install;
 mod load_test;
@@ -47,6 +48,7 @@ enum Task {
     Bench(bench::Bench),
     BenchSmoke(bench_smoke::BenchSmoke),
     Counts(counts::Counts),
+    Fuzz(fuzz::Fuzz),
     Setup(setup::Setup),
     Tidy(tidy::Tidy),
     Ci(ci::Ci),
@@ -73,6 +75,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(bench) => bench.run(&house),
         Task::BenchSmoke(bench_smoke) => bench_smoke.run(&house),
         Task::Counts(counts) => counts.run(&house),
+        Task::Fuzz(fuzz) => fuzz.run(&house),
         Task::Setup(setup) => setup.run(&house),
         Task::Tidy(tidy) => tidy.run(&house),
         Task::Ci(ci) => ci.run(&house),

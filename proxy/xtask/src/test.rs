@@ -13,7 +13,7 @@ use clap::Args;
 use crate::command::succeeded;
 use crate::house::House;
 use crate::portions::portions;
-use crate::{clients, filters, setup};
+use crate::{clients, filters, fuzz, setup};
 use tally::Tally;
 
 /// Runs all tests: units, golden files, laws, and the real edge with real filters
@@ -22,6 +22,7 @@ use tally::Tally;
 /// filters, then tests xtask itself and after it everything else in one optimised
 /// build: Wasmtime and Pingora are then compiled once for the edge, the tests and the load tests, and a
 /// filter is compiled in milliseconds. That build takes about ten minutes on two cores, the first time.
+/// At the end every fuzz target runs for a minute (`cargo xtask fuzz`).
 ///
 /// With arguments it runs only what they select, as `cargo test` understands them:
 ///
@@ -45,7 +46,8 @@ impl Test {
             clients::provide(house)?;
         }
         if self.arguments.is_empty() {
-            all(house)
+            all(house)?;
+            fuzz::check(house)
         } else {
             let mut selected = cargo_test(house);
             selected.arg("--release").args(&self.arguments);
