@@ -13,6 +13,7 @@ use edgeloom_host::RequestSubject;
 use http::StatusCode;
 use http::uri::PathAndQuery;
 
+use crate::admission::Admitted;
 use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
@@ -25,6 +26,10 @@ pub(crate) struct Exchange {
     pub(crate) generation: Lease,
     pub(crate) began: Instant,
     pub(crate) peer: Option<SocketAddr>,
+    /// Its place among all exchanges; without one it is refused.
+    pub(crate) admitted: Option<Admitted>,
+    /// How much of the request's body has come.
+    pub(crate) body: u64,
     /// What filters see. The headers are here during the request chain only:
     /// before and after, Pingora's session has them.
     pub(crate) subject: Box<RequestSubject>,
@@ -132,6 +137,8 @@ impl Exchange {
             generation,
             began: Instant::now(),
             peer: None,
+            admitted: None,
+            body: 0,
             subject: Box::default(),
             trace: None,
             asked: None,

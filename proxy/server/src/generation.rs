@@ -77,6 +77,8 @@ pub(crate) struct Route {
     pub(crate) chain: Box<[Link]>,
     /// Who answers, unless a filter decides otherwise.
     pub(crate) target: Target,
+    /// The largest body of a request.
+    pub(crate) body: u64,
     pub(crate) upgrades: edgeloom_config::Upgrades,
     pub(crate) metrics: Arc<RouteMetrics>,
 }

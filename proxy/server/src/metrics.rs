@@ -33,6 +33,8 @@ pub(crate) struct Metrics {
     pub(crate) swaps_refused: Counter,
     pub(crate) tunnels: Open,
     pub(crate) turned_away: Turned,
+    /// Exchanges that were refused because there were too many.
+    pub(crate) busy: Counter,
 }
 
 /// Connections that were closed before anything was asked on them, by why.
@@ -151,6 +153,7 @@ impl Metrics {
             swaps_refused: Counter::default(),
             tunnels: Open::default(),
             turned_away: Turned::default(),
+            busy: Counter::default(),
         }
     }
 

@@ -27,6 +27,10 @@ pub(crate) enum Failure {
     HeadTooLarge,
     #[error("the host is not one that the connection's certificate is for")]
     Misdirected,
+    #[error("the edge has its hands full")]
+    Busy,
+    #[error("the request body is too large")]
+    BodyTooLarge,
     #[error("no route")]
     NoRoute,
     #[error("a filter failed: {}", .0.name())]
@@ -71,6 +75,8 @@ pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
         Failure::Misdirected => {
             (StatusCode::MISDIRECTED_REQUEST, "This host is not served on this connection.")
         }
+        Failure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too much is going on here. Try again soon."),
+        Failure::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too large."),
         Failure::NoRoute => (StatusCode::NOT_FOUND, "There is nothing here."),
         Failure::Filter(FaultKind::Overran) => {
             (StatusCode::GATEWAY_TIMEOUT, "The request could not be processed in time.")
@@ -121,8 +127,8 @@ pub(crate) fn page(status: StatusCode, message: &str, session: &Session, exchang
 /// Where the client can not be written to.
 pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure: Failure) -> Result<()> {
     exchange.failure = Some(failure);
-    if failure == Failure::Connect {
-        // What follows was meant for somebody else, and is no request.
+    if matches!(failure, Failure::Connect | Failure::BodyTooLarge) {
+        // What follows was meant for somebody else, and is no request; or it is what nobody wants to read.
         session.set_keepalive(None);
     }
     let answer = answer_for(failure, session, exchange);
@@ -199,6 +205,8 @@ mod tests {
             Failure::TargetTooLong,
             Failure::HeadTooLarge,
             Failure::Misdirected,
+            Failure::Busy,
+            Failure::BodyTooLarge,
             Failure::NoRoute,
             Failure::NoEndpoint,
             Failure::Overloaded,

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Admin, Readiness};
+use crate::admission::Admission;
 use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
@@ -39,6 +40,7 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
     let edge = Running {
         generations: Arc::new(Generations::new(first)),
         connections: Connections::default(),
+        admission: Admission::leaked(),
         ready: Arc::default(),
         log,
         own_log,
@@ -134,6 +136,7 @@ struct Running {
     builder: Builder,
     generations: Arc<Generations>,
     connections: Connections,
+    admission: &'static Admission,
     ready: Arc<Readiness>,
     log: Lines,
     own_log: Lines,
@@ -188,6 +191,7 @@ impl Running {
                 port: address.tcp().map(|address| http::HeaderValue::from(address.port())),
                 log: self.log.clone(),
                 metrics: Arc::clone(&self.builder.metrics),
+                admission: self.admission,
             };
             let threads = crate::startup::workers(&self.config);
             workers.spawn(bound.serve(

@@ -4,6 +4,7 @@ mod identify; // who is asking
 mod forward; // what we say of them to whoever answers
 mod route; // what they asked for
 mod request_chain; // what our filters say to it
+mod body; // how much more they may send
 mod upstream; // who answers
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
@@ -27,6 +28,7 @@ use pingora_core::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
+use crate::admission::Admission;
 use crate::exchange::Exchange;
 use crate::generation::Generations;
 use crate::lines::Lines;
@@ -46,6 +48,7 @@ pub(crate) struct Edge {
     pub(crate) port: Option<HeaderValue>,
     pub(crate) log: Lines,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: &'static Admission,
 }
 
 /// The way of a request, as Pingora calls it; and what connects to endpoints where Pingora does not.
@@ -91,6 +94,8 @@ impl ProxyHttp for Way {
     }
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        // What was sent before is sent anew.
+        exchange.body = 0;
         upstream::pick(session, exchange).await
     }
 
@@ -125,6 +130,16 @@ impl ProxyHttp for Way {
     ) -> Result<()> {
         upstream::sending(request.version, exchange);
         trailers::ask_for_them(session, request)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        body::count(body.as_ref(), exchange)
     }
 
     fn error_while_proxy(
@@ -206,12 +221,22 @@ impl Edge {
         log::refused(self, peer, refusal);
     }
 
+    fn choose_and_run(&self, exchange: &mut Exchange) -> Result<Flow, Failure> {
+        if exchange.admitted.is_none() {
+            self.metrics.busy.add();
+            return Err(Failure::Busy);
+        }
+        route::choose(exchange)?;
+        request_chain::run(exchange)
+    }
+
     /// Everything that happens before an upstream is involved. Waits for nothing.
     fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
+        exchange.admitted = self.admission.admit(exchange.generation.limits.exchanges);
         let mut parts = identify::take(session, exchange, self)?;
-        let flow = answer::to_https(exchange, self.listener)
-            .unwrap_or_else(|| route::choose(exchange).and_then(|()| request_chain::run(exchange)));
+        let flow = answer::to_https(exchange, self.listener).unwrap_or_else(|| self.choose_and_run(exchange));
         identify::give_back(session, exchange, &mut parts);
+        body::check_length(session, exchange)?;
         match flow? {
             Flow::Onward => answer::of_route(session, exchange),
             answered @ Flow::Answer(_) => Ok(answered),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use edgeloom_config::{Bind, Config, Report, UpstreamTls};
+use edgeloom_config::{Bind, Config, Limits, Report, UpstreamTls};
 use edgeloom_core::client::Trust;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::route::RouteTable;
@@ -233,7 +233,7 @@ impl Builder {
                 .routes
                 .into_iter()
                 .zip(answers.targets)
-                .map(|(route, target)| self.route(route, target))
+                .map(|(route, target)| self.route(route, target, &config.limits))
                 .collect(),
             clusters,
             credentials: credentials.into(),
@@ -243,7 +243,7 @@ impl Builder {
         }
     }
 
-    fn route(&self, route: edgeloom_config::Route, target: Target) -> Route {
+    fn route(&self, route: edgeloom_config::Route, target: Target, limits: &Limits) -> Route {
         let link = |link: edgeloom_config::Link| Link {
             filter: link.filter,
             always: link.when.is_always(),
@@ -254,6 +254,7 @@ impl Builder {
             name: route.name.into(),
             chain: route.chain.into_iter().map(link).collect(),
             target,
+            body: route.body.unwrap_or(limits.body).0,
             upgrades: route.upgrades,
         }
     }

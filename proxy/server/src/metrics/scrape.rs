@@ -70,6 +70,10 @@ impl Scrape {
         for (log, lines) in ["access", "own"].into_iter().zip(&self.log_lines_dropped) {
             dropped.encode_family(&[("log", log)])?.encode_counter::<NoLabelSet, _, u64>(lines, None)?;
         }
+        let help = "Exchanges that were refused because there were too many at one time";
+        encoder
+            .encode_descriptor("exchanges_refused", help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, u64>(&self.metrics.busy.get(), None)?;
         let help = "Connections that were closed before anything was asked on them, by why";
         let mut away =
             encoder.encode_descriptor("connections_turned_away", help, None, MetricType::Counter)?;

@@ -1,5 +1,6 @@
 //! What the standards ask, by section: each file is named by its RFC and the section that it is about.
 
+mod rfc9112_framing; // where a message of HTTP/1 ends
 mod rfc9113_3_4_preface; // how HTTP/2 begins on a connection
 mod rfc9113_4_frames; // what is a frame, and how large
 mod rfc9113_5_streams; // what may come on a stream, and when

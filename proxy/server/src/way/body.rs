@@ -1,0 +1,30 @@
+//! How much a client may send.
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
+
+use crate::exchange::Exchange;
+use crate::rescue::Failure;
+
+/// Refuses a body that says of itself that it is too large.
+pub(super) fn check_length(session: &Session, exchange: &Exchange) -> Result<(), Failure> {
+    let Some(stated) = session.req_header().headers.get(CONTENT_LENGTH) else { return Ok(()) };
+    let stated: Option<u64> = stated.to_str().ok().and_then(|stated| stated.parse().ok());
+    match exchange.route() {
+        Some(route) if stated.is_none_or(|stated| stated > route.body) => Err(Failure::BodyTooLarge),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Counts what comes, and refuses it when it has become too much.
+pub(super) fn count(body: Option<&Bytes>, exchange: &mut Exchange) -> Result<()> {
+    let Some(bytes) = body else { return Ok(()) };
+    exchange.body = exchange.body.saturating_add(bytes.len() as u64);
+    if exchange.route().is_none_or(|route| exchange.body <= route.body) {
+        return Ok(());
+    }
+    exchange.failure = Some(Failure::BodyTooLarge);
+    Err(Error::explain(ErrorType::HTTPStatus(413), "the request body is too large").into_down())
+}
