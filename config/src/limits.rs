@@ -66,6 +66,14 @@ bounded! {
         because "nobody waits longer for a shutdown";
     RetryAfter(Duration) = "the time after which to ask again" from Duration::from_secs(1), to HOUR,
         because "the header counts in seconds, and after an hour nobody is still waiting";
+    Least(Bytes) = "the least that is compressed" from Bytes(0), to Bytes::mib(1),
+        because "what is larger than that is worth it in any case";
+    ZstdLevel(u32) = "the level of zstd" from 0, to 12,
+        because "above it one piece of a body holds up everybody else on its worker";
+    BrotliLevel(u32) = "the level of brotli" from 0, to 9,
+        because "above it one piece of a body holds up everybody else on its worker";
+    GzipLevel(u32) = "the level of gzip" from 0, to 9,
+        because "gzip has no more";
     Status(u32) = "a status" from 200, to 599,
         because "what is below 200 is no answer yet, and above 599 there is nothing";
     Timeout(Duration) = "a timeout" from Duration::from_millis(1), to HOUR,

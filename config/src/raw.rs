@@ -28,6 +28,7 @@ use crate::listener::{Bind, Network, ProxyProtocol, RawSocket, RawTls, Socket};
 use crate::module::{FilePath, FileSource};
 use crate::names::Name;
 use crate::problem::Problems;
+use crate::route::compress::Switch;
 use crate::route::{Protocol, QueryName};
 use crate::tree::{At, Node};
 use crate::written::{Entries, List, OneOf, OneOrMany, Written, meant, section};
@@ -230,6 +231,8 @@ section! {
         to: Option<Name> = None,
         /// What the edge answers itself, unless a filter answers, or chooses a cluster: maintenance pages, redirects, small files.
         answer: Option<route::answer::Own> = None,
+        /// Whether responses are compressed on their way to the client: `off`, `on` with the defaults, or in detail.
+        compress: OneOf<Switch, route::compress::Own> = OneOf::Short(Switch::Off),
         /// What clients may switch their connection to: WebSocket by default.
         upgrades: Upgrades = Upgrades::default(),
     }

@@ -1,6 +1,7 @@
 //! Which request goes where.
 
 pub(crate) mod answer; // what the edge answers itself
+pub(crate) mod compress; // which responses are made smaller
 mod upgrades; // what a connection may be switched to
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use edgeloom_core::compress::Compression;
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::ids::{ClusterId, FilterId};
 use edgeloom_core::limits::CHAIN_MAX;
@@ -37,6 +39,7 @@ pub struct Route {
     /// The largest body of a request, where it is not what the limits say.
     pub body: Option<Bytes>,
     pub target: Target,
+    pub compression: Option<Compression>,
     pub upgrades: Upgrades,
 }
 
@@ -70,12 +73,14 @@ impl Route {
         let target = target_of(raw.to?, raw.answer?, span, known, folder, problems);
         let upgrades = raw.upgrades.and_then(|upgrades| Upgrades::resolve(upgrades.value, problems));
         let body = raw.body.map(|body| body.value.map(|size| size.0));
+        let compression = raw.compress.and_then(|compress| compress::resolve(compress.value));
         Some(Self {
             name: name?,
             when: when?,
             chain: chain?,
             body: body?,
             target: target?,
+            compression: compression?,
             upgrades: upgrades?,
         })
     }
@@ -93,6 +98,7 @@ impl Route {
             body: meant(self.body.map(BodySize)),
             to: meant(to.map(|cluster| Name(cluster.name.clone()))),
             answer: meant(answer),
+            compress: meant(compress::write(self.compression.as_ref())),
             upgrades: meant(self.upgrades.write()),
         }
     }

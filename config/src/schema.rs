@@ -57,6 +57,7 @@ pub(crate) fn reference() -> String {
         section::<raw::Times>("`clusters.<name>.timeouts`"),
         section::<raw::Route>("`routes[]`"),
         section::<route::answer::Own>("`routes[].answer`"),
+        section::<route::compress::Own>("`routes[].compress`"),
         section::<raw::Link>("`routes[].filters[]`"),
         section::<raw::Upgrades>("`routes[].upgrades`"),
         section::<raw::When>("`when`"),

@@ -16,6 +16,7 @@ use edgeloom_core::address::Address;
 use edgeloom_core::breaker::Break;
 use edgeloom_core::client::ForwardingHeader;
 use edgeloom_core::cluster::{Balance, Cookie, Endpoint, Key};
+use edgeloom_core::compress::{Compression, MediaPattern};
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::OnFault;
@@ -461,14 +462,23 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
         (0..clusters).prop_map(|cluster| Target::Cluster(ClusterId(u32::try_from(cluster).unwrap())));
     let target = prop_oneof![cluster, answer().prop_map(|answer| Target::Answer(Box::new(answer)))];
     let body = option::of(any::<u32>().prop_map(|size| Bytes(size.into())));
-    (condition(), chain, body, target, upgrades).prop_map(|(when, chain, body, target, upgrades)| Route {
-        name: String::new(),
-        when,
-        chain,
-        body,
-        target,
-        upgrades,
-    })
+    (condition(), chain, body, target, option::of(compression()), upgrades).prop_map(
+        |(when, chain, body, target, compression, upgrades)| Route {
+            name: String::new(),
+            when,
+            chain,
+            body,
+            target,
+            compression,
+            upgrades,
+        },
+    )
+}
+
+fn compression() -> impl Strategy<Value = Compression> {
+    let kind = parsed::<MediaPattern>(r"[a-z]{1,4}/([a-z]{1,4}|\*|\*\+[a-z]{1,4})");
+    (vec(kind, 1..4), 0..=1024 * 1024_u64, 0..=12_u32, 0..=9_u32, 0..=9_u32)
+        .prop_map(|(types, least, zstd, br, gzip)| Compression { types, least, zstd, br, gzip })
 }
 
 fn answer() -> impl Strategy<Value = Answer> {

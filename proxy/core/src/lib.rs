@@ -16,6 +16,7 @@ pub mod template; // texts with places to fill in
 pub mod redirect; // where clients are sent instead
 pub mod accept; // what a client would rather have
 pub mod page; // what is said when something failed
+pub mod compress; // what is made smaller on its way to the client
 pub mod fault; // how a filter fails
 pub mod cluster; // who answers
 pub mod address; // where they are

@@ -18,6 +18,7 @@ use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
 use crate::upstreams::{Inside, Member, Members, Watch};
+use crate::way::compress::Compressor;
 use crate::way::{Chosen, Tunnel};
 
 /// One exchange, from the request's head to the log line.
@@ -58,6 +59,8 @@ pub(crate) struct Exchange {
     /// When the upstream had the request's head, and when its response's head came.
     pub(crate) asked_upstream: Option<Instant>,
     pub(crate) heard_upstream: Option<Instant>,
+    /// Of a response that is being compressed. In a box: mostly there is none.
+    pub(crate) compressor: Option<Box<Compressor>>,
     pub(crate) failure: Option<Failure>,
     /// How a call of gRPC ended, as its trailers say.
     pub(crate) grpc_status: Option<u16>,
@@ -154,6 +157,7 @@ impl Exchange {
             inside: None,
             asked_upstream: None,
             heard_upstream: None,
+            compressor: None,
             failure: None,
             grpc_status: None,
             tunnel: None,

@@ -15,6 +15,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use edgeloom_config::Limits;
 use edgeloom_core::client::Trust;
+use edgeloom_core::compress::Compression;
 use edgeloom_core::condition::Condition;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::forward::Forwarding;
@@ -79,6 +80,7 @@ pub(crate) struct Route {
     pub(crate) target: Target,
     /// The largest body of a request.
     pub(crate) body: u64,
+    pub(crate) compression: Option<Compression>,
     pub(crate) upgrades: edgeloom_config::Upgrades,
     pub(crate) metrics: Arc<RouteMetrics>,
 }

@@ -75,6 +75,10 @@ pub(crate) const CHECKS_FIRST: Duration = Duration::from_millis(500);
 /// anew each time.
 pub(crate) const PAGE_MAX: usize = 64 * 1024;
 
+/// How far back a coding looks for what it has seen, as a power of two: half a megabyte. Pages are smaller, and every response that
+/// is being compressed holds one or two of these.
+pub(crate) const COMPRESSION_WINDOW_BITS: u32 = 19;
+
 /// The most access-log lines that wait to be written; more are dropped and counted.
 pub(crate) const LOG_LINES_MAX: usize = 8192;
 

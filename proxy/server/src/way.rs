@@ -9,6 +9,7 @@ mod upstream; // who answers
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
 mod trailers; // what comes behind a body
+pub(crate) mod compress; // what becomes of its body
 pub(crate) mod answer; // an answer of our own
 mod log; // what we remember
 
@@ -173,7 +174,17 @@ impl ProxyHttp for Way {
         answer::say_if_it_is_the_last(session);
         response_chain::pass(header, exchange)?;
         upstream::name(header, exchange);
-        Ok(())
+        compress::begin(session, header, exchange)
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>> {
+        compress::pass(body, end, exchange).map(|()| None)
     }
 
     async fn response_trailer_filter(
@@ -183,7 +194,7 @@ impl ProxyHttp for Way {
         exchange: &mut Exchange,
     ) -> Result<Option<Bytes>> {
         exchange.grpc_status = trailers::grpc_status(trailers);
-        Ok(None)
+        compress::end(exchange)
     }
 
     async fn fail_to_proxy(

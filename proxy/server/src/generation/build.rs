@@ -255,6 +255,7 @@ impl Builder {
             chain: route.chain.into_iter().map(link).collect(),
             target,
             body: route.body.unwrap_or(limits.body).0,
+            compression: route.compression,
             upgrades: route.upgrades,
         }
     }

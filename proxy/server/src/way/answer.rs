@@ -17,7 +17,7 @@ use pingora_proxy::Session;
 use crate::exchange::Exchange;
 use crate::generation::{RouteAnswer, Says, Target};
 use crate::rescue::{self, Failure};
-use crate::way::{Flow, response_chain};
+use crate::way::{Flow, compress, response_chain};
 
 /// Sends an answer, through the response phases of the filters that saw the
 /// request: security headers belong on answers of our own as well.
@@ -109,6 +109,7 @@ async fn write(session: &mut Session, exchange: &Exchange, head: ResponseHead, b
     let mut headers = head.headers.into_map();
     // 204 and 304 have no body, and 204 no length either (RFC 9110 section 8.6).
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let body = if bodiless { body } else { compress::whole(session, exchange, status, &mut headers, body)? };
     if !bodiless {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }

@@ -131,6 +131,19 @@ fn canary_share() {
 }
 
 #[test]
+fn compression() {
+    let example = Example::start("compression");
+    let coding = |path| {
+        let long = "x".repeat(2000);
+        let request = Request::get(path).header("accept-encoding", "gzip, br, zstd").header("x-long", long);
+        example.edge.request(request).header("content-encoding").map(str::to_owned)
+    };
+    assert_eq!(coding("/").as_deref(), Some("zstd"));
+    assert_eq!(coding("/api/cart").as_deref(), Some("zstd"));
+    assert_eq!(coding("/downloads/archive"), None);
+}
+
+#[test]
 fn fault_policy() {
     let example = Example::start("fault-policy");
     let asked = example.edge.request(Request::get("/").header("x-internal-user", "root")).echo();

@@ -22,6 +22,7 @@ mod reach; // how they are reached
 mod upstream_tls; // how they are spoken to in secret
 mod response_filters; // what filters say to the answer
 mod answers; // what the edge itself says
+mod compression; // what is made smaller
 mod faults; // what a failing filter does to an exchange
 mod logging; // what is remembered
 mod admin; // what the operator can ask
