@@ -1,6 +1,7 @@
 //! Laws of what core decides, for whatever requests and configurations there are.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+use edgeloom_core::accept;
 use edgeloom_core::condition::{Condition, ValuePattern};
 use edgeloom_core::head::RequestHead;
 use edgeloom_core::ids::RouteId;
@@ -119,5 +120,30 @@ proptest! {
             Some(id) => prop_assert!(conditions[id.index()].holds(&request)),
             None => prop_assert!(has_dot_segment(&request) || !conditions.iter().any(|condition| condition.holds(&request))),
         }
+    }
+
+    #[test]
+    fn whatever_a_client_accepts_is_weighed(accept in "[ -~]{0,60}", q in 0..=1000_u16) {
+        let headers = |text: &str| HeaderMap::from_iter([(http::header::ACCEPT, HeaderValue::from_str(text).unwrap())]);
+        let weighed = accept::media(&headers(&accept), ["text/html", "application/json"]);
+        prop_assert!(weighed.iter().all(|quality| *quality <= accept::WANTED));
+        // An entry that is well-formed counts, whatever stands before it, unless a quoted text swallows it.
+        if !accept.contains(['"', '/', '\\']) {
+            let text = format!("{accept},text/html;q={}.{:03}", q / 1000, q % 1000);
+            prop_assert_eq!(accept::media(&headers(&text), ["text/html"]), [q]);
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_does_not_depend_on_the_order_of_codings(
+        codings in proptest::sample::subsequence(vec!["gzip", "br", "zstd;q=0.5", "*;q=0.1", "identity;q=0"], 0..=5).prop_shuffle(),
+    ) {
+        let headers = |codings: &[&str]| {
+            HeaderMap::from_iter([(http::header::ACCEPT_ENCODING, HeaderValue::from_str(&codings.join(", ")).unwrap())])
+        };
+        let mut sorted = codings.clone();
+        sorted.sort_unstable();
+        let offers = ["zstd", "br", "gzip", "identity"];
+        prop_assert_eq!(accept::codings(&headers(&codings), offers), accept::codings(&headers(&sorted), offers));
     }
 }
