@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::limits::WorkerCount;
 use crate::problem::Problem;
 use crate::written::{Leaf, words};
-use crate::{Answers, Cluster, Filter, Limits, Listener, Module, Route};
+use crate::{Answers, Cluster, Dns, Filter, Limits, Listener, Module, Route};
 
 /// A configuration, as meant: every name is known to exist, every default is
 /// filled in, every path is absolute. Nothing that it names was opened yet.
@@ -33,6 +33,8 @@ pub struct Config {
     pub modules: Vec<Module>,
     /// In the order of the file: a `FilterId` is a position in here.
     pub filters: Vec<Filter>,
+    /// How the names of endpoints are looked up.
+    pub dns: Dns,
     /// In the order of the file: a `ClusterId` is a position in here.
     pub clusters: Vec<Cluster>,
     /// In the order of the file: a `RouteId` is a position in here. At least one.
@@ -55,6 +57,7 @@ impl Config {
             answers: Answers::default(),
             modules: Vec::new(),
             filters: Vec::new(),
+            dns: Dns::default(),
             clusters: Vec::new(),
             routes: Vec::new(),
         }

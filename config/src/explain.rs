@@ -34,6 +34,7 @@ fn write(config: &Config) -> raw::File {
         modules: entries(&config.modules, |module| (&module.name, module.write())),
         filters: entries(&config.filters, |filter| (&filter.name, filter.write(config))),
         clusters: entries(&config.clusters, |cluster| (&cluster.name, cluster.write(config))),
+        dns: meant(config.dns.write()),
         routes: meant(List(config.routes.iter().map(|route| At::unwritten(route.write(config))).collect())),
     }
 }

@@ -10,6 +10,7 @@ mod answers; // what the edge itself says
 mod clients; // what they may take
 mod cluster; // who answers
 mod config; // the file as meant: the whole
+mod dns; // where their names lead
 mod explain; // the file as meant, written again
 mod filter; // which guests run, and what they may
 mod limits; // how far an operator may go
@@ -39,6 +40,7 @@ pub use clients::Limits;
 pub use cluster::tls::{ClientCertificate, UpstreamTls};
 pub use cluster::{Cluster, Health, HttpCheck, Load, ProxyHeader, Spoken, Statuses, Timeouts};
 pub use config::{AccessLog, Cache, Config, GeoSource, Workers};
+pub use dns::Dns;
 pub use filter::{Filter, Grants, Instances, Place};
 pub use listener::{
     Bind, CertificateFiles, ClientCertificates, Clients, Listener, Misdirected, ProxyProtocol, Socket, Tls,

@@ -30,6 +30,7 @@ pub(crate) const ALIASES_MAX: usize = 200_000;
 pub(crate) const PROBLEMS_MAX: usize = 100;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 bounded! {
     Deadline(Duration) = "a deadline" from Duration::from_millis(1), to DEADLINE_MAX,
@@ -76,6 +77,10 @@ bounded! {
         because "gzip has no more";
     Status(u32) = "a status" from 200, to 599,
         because "what is below 200 is no answer yet, and above 599 there is nothing";
+    Lookup(Duration) = "the time for a look-up" from Duration::from_millis(10), to Duration::from_secs(30),
+        because "below ten milliseconds a name server is out of reach; for half a minute nobody waits";
+    Refresh(Duration) = "the time between two look-ups" from Duration::from_millis(100), to DAY,
+        because "more than ten look-ups in a second are an attack; after a day a change is noticed by nobody";
     Timeout(Duration) = "a timeout" from Duration::from_millis(1), to HOUR,
         because "below a millisecond nothing is ever in time; above an hour a connection is lost, not slow";
     Connections(u32) = "the number of connections" from 1, to 1_000_000,

@@ -70,6 +70,8 @@ pub(crate) enum Problem {
     NothingToVerify,
     #[error("there is no name that the certificate of endpoint `{endpoint}` must be for")]
     NoTlsName { endpoint: String },
+    #[error("`refresh_min` is more than `refresh_max`")]
+    NeverRefreshed,
     #[error("`protocol: auto` without `tls`")]
     NothingNegotiated,
 }
@@ -108,6 +110,7 @@ impl Problem {
             Self::Alone { .. } => "alone",
             Self::NothingToVerify => "nothing-to-verify",
             Self::NoTlsName { .. } => "no-tls-name",
+            Self::NeverRefreshed => "never-refreshed",
             Self::NothingNegotiated => "nothing-negotiated",
             Self::NotOne { .. } => "not-one",
             Self::FailoverToItself { .. } => "failover-to-itself",
@@ -133,6 +136,7 @@ impl Problem {
             | Self::Alone { .. }
             | Self::NothingToVerify
             | Self::NoTlsName { .. }
+            | Self::NeverRefreshed
             | Self::NothingNegotiated
             | Self::NotOne { .. }
             | Self::FailoverToItself { .. }
@@ -213,6 +217,7 @@ impl Problem {
                 "add `name:` with the host's name in its certificate (an IP address, if that is what it is for)"
                     .to_owned(),
             ),
+            Self::NeverRefreshed => Some("no time is between the two: exchange them, or leave one out".to_owned()),
             Self::NothingNegotiated => {
                 Some("it is TLS that negotiates: add `tls: {}`, or say `http1` or `http2`".to_owned())
             }

@@ -21,6 +21,7 @@ use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, DEFAULT_EJECT, Ejecting, Loading, Retrying, Without, write_eject};
 use crate::cluster::{ProxyWord, Spoken};
 use crate::config::{Off, Threads};
+use crate::dns::Resolving;
 use crate::filter::{Fresh, Grant};
 use crate::limits::{BodySize, Deadline, Drain, Memory, ModuleSize, Retries, Reuse, Timeout, Weight};
 use crate::listener::forwarding::Says;
@@ -59,6 +60,8 @@ section! {
         modules: Entries<Name, OneOf<FileSource, Module>> = Entries(Vec::new()),
         /// What runs: modules with settings, grants and budgets, by names of your choice. One module may serve many filters.
         filters: Entries<Name, Filter> = Entries(Vec::new()),
+        /// How the names of endpoints are looked up. Nothing is, where there are none.
+        dns: Resolving = Resolving::default(),
         /// The groups of servers that requests are sent to, by names of your choice.
         clusters: Entries<Name, Cluster> = Entries(Vec::new()),
         /// Which request goes where, and through which filters. Their order does not matter: the most specific one that matches is chosen.

@@ -13,7 +13,7 @@ use crate::problem::{Problem, Problems};
 use crate::tree::{At, Span};
 use crate::written::{Entries, Field, List, OneOf};
 use crate::{
-    AccessLog, Answers, Cache, Cluster, Config, Filter, GeoSource, Limits, Listener, Module, Route, raw,
+    AccessLog, Answers, Cache, Cluster, Config, Dns, Filter, GeoSource, Limits, Listener, Module, Route, raw,
 };
 
 /// What the parts must know of the whole.
@@ -39,6 +39,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
     let clusters =
         each(raw.clusters, |name, raw| Cluster::resolve(name.value.0, raw, folder, &known, problems));
     let routes = raw.routes.and_then(|routes| routes_of(routes.value, &known, folder, problems));
+    let dns = raw.dns.and_then(|dns| Dns::resolve(dns.value, problems));
     Some(Config {
         listeners: all(raw.listeners?.value.0, |raw| Listener::resolve(&raw.value, folder, problems))?,
         admin: match raw.admin?.value {
@@ -60,6 +61,7 @@ pub(crate) fn resolve(raw: raw::File, file: &Path, folder: &Path, problems: &mut
         answers: raw.answers.and_then(|answers| Answers::resolve(answers.value, folder))?,
         modules: modules?,
         filters: filters?,
+        dns: dns?,
         clusters: clusters?,
         routes: routes?,
     })

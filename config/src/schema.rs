@@ -7,6 +7,7 @@ use crate::cluster::balance::{Choice, Sticky};
 use crate::cluster::health::{Check, Request};
 use crate::cluster::tls::ClusterTls;
 use crate::cluster::trouble::{Breaking, Ejecting, Loading, Retrying};
+use crate::dns::Resolving;
 use crate::listener::RawSocket;
 use crate::listener::forwarding::Says;
 use crate::listener::{RawCertificate, RawClients, RawTls};
@@ -43,6 +44,7 @@ pub(crate) fn reference() -> String {
         section::<raw::Module>("`modules.<name>`"),
         section::<raw::Filter>("`filters.<name>`"),
         section::<raw::Warm>("`filters.<name>.instances`"),
+        section::<Resolving>("`dns`"),
         section::<raw::Cluster>("`clusters.<name>`"),
         section::<raw::Endpoint>("`clusters.<name>.endpoints[]`"),
         section::<ClusterTls>("`clusters.<name>.tls`"),

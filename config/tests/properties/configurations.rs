@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgeloom_config::{
     AccessLog, Answer, Answers, Bind, Body, Cache, CertificateFiles, ClientCertificate, ClientCertificates,
-    Clients, Cluster, Config, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Limits, Link,
+    Clients, Cluster, Config, Dns, Filter, GeoSource, Grants, Health, HttpCheck, Instances, Limits, Link,
     Listener, Load, Misdirected, Module, Page, Place, ProxyHeader, ProxyProtocol, Route, Socket, Spoken,
     Target, Timeouts, Tls, TlsVersion, UnknownName, Upgrades, UpstreamTls, Workers,
 };
@@ -90,8 +90,9 @@ fn whole() -> impl Strategy<Value = Config> {
     // Ports above those of the listeners.
     let admin = option::of((any::<IpAddr>(), 30_000..40_000_u16).prop_map(SocketAddr::from));
     let drain = duration(0, 3_600_000_000);
-    (vec(listener(), 1..4), admin, workers, access_log, drain, cache, (answers(), limits())).prop_map(
-        |(mut listeners, admin, workers, access_log, drain, cache, (answers, limits))| {
+    let said = (answers(), limits(), dns());
+    (vec(listener(), 1..4), admin, workers, access_log, drain, cache, said).prop_map(
+        |(mut listeners, admin, workers, access_log, drain, cache, (answers, limits, dns))| {
             for (listener, port) in listeners.iter_mut().zip(8080..) {
                 match &mut listener.bind {
                     Bind::Tcp(address) => address.set_port(port),
@@ -110,10 +111,18 @@ fn whole() -> impl Strategy<Value = Config> {
                 answers,
                 modules: Vec::new(),
                 filters: Vec::new(),
+                dns,
                 clusters: Vec::new(),
                 routes: Vec::new(),
             }
         },
+    )
+}
+
+fn dns() -> impl Strategy<Value = Dns> {
+    let refresh = (duration(100_000, 60_000_000), duration(60_000_000, 3_600_000_000));
+    (vec(address(), 0..3), duration(10_000, 30_000_000), refresh).prop_map(
+        |(servers, timeout, (refresh_min, refresh_max))| Dns { servers, timeout, refresh_min, refresh_max },
     )
 }
 

@@ -26,12 +26,14 @@ use crate::listen::Connections;
 use crate::listen::tls::Certificate;
 use crate::metrics::{CertificateLeft, Metrics, Scrape};
 use crate::upstreams::Upstreams;
+use crate::upstreams::names::Names;
 
 /// What the operator can ask about, and for.
 pub(crate) struct Admin {
     pub(crate) generations: Arc<Generations>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) names: Arc<Names>,
     pub(crate) connections: Connections,
     /// The access log, and the process's own.
     pub(crate) logs: [Lines; 2],
@@ -161,6 +163,7 @@ impl Admin {
             generation: running.number,
             certificates: running.certificates().map(left).collect(),
             upstreams: Arc::clone(&self.upstreams),
+            names: self.names.living(),
             draining: count(self.generations.draining().len()),
             exchanges_open: count(self.generations.open()),
             connections_open: count(self.connections.count()),

@@ -7,6 +7,7 @@ mod keep; // one attempt after the other
 mod drain; // the end of generations
 mod watch; // files that change
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -36,6 +37,7 @@ pub(crate) use watch::{Seen, watch as watch_files};
 use crate::listen::tls::{Certificate, Tls};
 use crate::metrics::{Apart, FilterMetrics, RouteMetrics, shares, worker};
 use crate::upstreams::credentials::Credentials;
+use crate::upstreams::names::{Follower, Names};
 use crate::upstreams::{Plan, Roster, Upstream, Upstreams};
 
 /// What one exchange sees, from its first byte to its log line.
@@ -164,6 +166,41 @@ impl Generation {
     }
 }
 
+impl Generation {
+    /// Has the names of its endpoints looked up, for as long as it has exchanges. Called on the control runtime.
+    pub(crate) fn follow(self: &Arc<Self>, names: &Arc<Names>) {
+        for (cluster, roster) in self.clusters.iter().map(|cluster| &cluster.roster).enumerate() {
+            for (endpoint, host, port) in roster.names() {
+                let generation = Arc::downgrade(self);
+                names.follow(host, Box::new(Following { generation, cluster, endpoint, port }));
+            }
+        }
+    }
+}
+
+/// An endpoint that is a name.
+struct Following {
+    generation: Weak<Generation>,
+    /// Its cluster, and itself in there, by position.
+    cluster: usize,
+    endpoint: usize,
+    port: u16,
+}
+
+impl Follower for Following {
+    fn is_there(&self) -> bool {
+        self.generation.strong_count() > 0
+    }
+
+    fn tell(&self, addresses: &[IpAddr]) {
+        let generation = self.generation.upgrade();
+        if let Some(cluster) = generation.as_ref().and_then(|running| running.clusters.get(self.cluster)) {
+            let addresses = addresses.iter().map(|ip| SocketAddr::new(*ip, self.port));
+            cluster.roster.set_addresses(self.endpoint, addresses.collect());
+        }
+    }
+}
+
 impl Drop for Generation {
     /// The last exchange has ended, on a worker that has others to serve: what
     /// is dear to take down is taken down elsewhere.
@@ -209,8 +246,8 @@ pub(crate) struct Occupied {
 }
 
 impl Generations {
-    pub(crate) fn new(first: Generation) -> Self {
-        Self { current: ArcSwap::from_pointee(Doors::of(Arc::new(first))), earlier: Mutex::default() }
+    pub(crate) fn new(first: Arc<Generation>) -> Self {
+        Self { current: ArcSwap::from_pointee(Doors::of(first)), earlier: Mutex::default() }
     }
 
     /// The running generation, for an exchange that begins: it asks no second time.

@@ -70,6 +70,18 @@ pub(crate) const CHECK_BODY_MAX: usize = 64 * 1024;
 
 /// Within how long the first checks of endpoints are made: soon, and not a thousand in the same moment.
 pub(crate) const CHECKS_FIRST: Duration = Duration::from_millis(500);
+/// The most addresses of each version that a name may have: what fits into an answer by UDP, and more than turns are useful for.
+pub(crate) const NAME_ADDRESSES_MAX: usize = 64;
+
+/// The longest pause after a look-up that failed: resolvers come back, and their clients should be quick to notice.
+pub(crate) const LOOKUP_AGAIN_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection may take before one to an address of the other version is tried beside it:
+/// the "connection attempt delay" of RFC 8305 section 5.
+pub(crate) const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How long addresses of the version that was too slow are left out: RFC 6555 section 4.2 has ten minutes.
+pub(crate) const REST: Duration = Duration::from_secs(600);
 
 /// The largest page for a failure that an operator may give: a page for people that needs nothing else, and that is filled in
 /// anew each time.

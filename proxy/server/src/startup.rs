@@ -22,6 +22,7 @@ use crate::limits::RELOADS_WAITING_MAX;
 use crate::lines::{Lines, Writer};
 use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
+use crate::upstreams::names;
 use crate::way::Edge;
 
 /// Serves what the configuration says, until told to stop.
@@ -33,12 +34,13 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
     let (builder, obituaries, Attempt { seen, drafted }) = first_attempt(path)?;
     let draft = drafted?;
     draft.warn();
+    builder.names.configure(&draft.config.dns);
     let config = draft.config.of_process();
     let bound = Sockets::bind(&config)?;
     let (log, log_writer) = access_log(&config.access_log)?;
     let first = builder.generation(1, draft, &listeners(&config), None);
     let edge = Running {
-        generations: Arc::new(Generations::new(first)),
+        generations: Arc::new(Generations::new(Arc::new(first))),
         connections: Connections::default(),
         admission: Admission::leaked(),
         ready: Arc::default(),
@@ -64,7 +66,10 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
 /// Where it can not be, for whatever reason: a report, or a sentence.
 pub(crate) fn check(path: &Path) -> anyhow::Result<Draft> {
     let (_builder, _obituaries, attempt) = first_attempt(path)?;
-    Ok(attempt.drafted?)
+    let mut draft = attempt.drafted?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    draft.warnings.extend(runtime.block_on(names::concerns(&draft.config)));
+    Ok(draft)
 }
 
 /// What generations are built with, and what came of the first attempt: the configuration says where
@@ -83,6 +88,7 @@ fn first_attempt(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceive
         host: Arc::new(host),
         metrics: Arc::new(Metrics::new()),
         upstreams: Arc::default(),
+        names: Arc::default(),
         obituaries,
     };
     let attempt = builder.attempt_at(reading, None);
@@ -151,6 +157,9 @@ impl Running {
         workers: &Runtime,
     ) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
+        self.generations.current().follow(&self.builder.names);
+        // What leads nowhere yet may do so later; the rest should be known to the first exchange.
+        self.builder.names.settle().await;
         let (triggers, due) = mpsc::channel(RELOADS_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let _files = self.accept(sockets.listeners, &stopped, workers);
@@ -216,6 +225,7 @@ impl Running {
             generations: Arc::clone(&self.generations),
             metrics: Arc::clone(&self.builder.metrics),
             upstreams: Arc::clone(&self.builder.upstreams),
+            names: Arc::clone(&self.builder.names),
             connections: self.connections.clone(),
             logs: [self.log.clone(), self.own_log.clone()],
             triggers,

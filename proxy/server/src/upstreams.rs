@@ -7,6 +7,7 @@ mod check; // whether they are well
 mod watch; // time that is up
 pub(crate) mod peer; // from an endpoint to what Pingora connects to
 pub(crate) mod credentials; // whom it must be signed by, and who we are to it
+pub(crate) mod names; // where their names lead
 mod dial; // connecting, where Pingora's own way is not enough
 mod introduction; // the header that says who the client is
 pub(crate) mod trouble; // why it could not be reached

@@ -21,6 +21,7 @@
 mod certificates; // who one claims to be, and who vouches for it
 mod client; // who asks
 mod configuration; // a configuration file, elsewhere: other addresses, other paths
+mod dns; // where names lead
 mod edge; // the real binary, started and driven
 pub mod geo; // where addresses are, for a demo world
 mod lines; // what a process says, line by line
@@ -31,6 +32,7 @@ mod tls; // how a client and an origin speak when others may listen
 pub use certificates::{Authority, CertificateError, Identity, IdentityFiles, Order};
 pub use client::{Client, ClientError, Echo, Frame, Frames, Outcome, Raw, Request, Response, fields_of};
 pub use configuration::Configuration;
+pub use dns::{Mood, NameServer};
 pub use edge::{Edge, Launch, StartError, Stopped, replace};
 pub use lines::Lines;
 pub use origin::{Death, Manner, Origin};

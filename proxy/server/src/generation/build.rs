@@ -29,6 +29,7 @@ use super::{Cluster, Entrance, Generation, Link, Loaded, Obituary, Route, Target
 use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::upstreams::credentials::Credentials;
+use crate::upstreams::names::Names;
 use crate::upstreams::peer::Reach;
 use crate::upstreams::{Plan, Roster, Upstreams};
 
@@ -39,6 +40,8 @@ pub(crate) struct Builder {
     pub(crate) host: Arc<Host>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
+    /// Of endpoints, whichever generation has them.
+    pub(crate) names: Arc<Names>,
     pub(crate) obituaries: UnboundedSender<Obituary>,
 }
 
@@ -261,7 +264,7 @@ impl Builder {
     }
 
     fn cluster(&self, cluster: edgeloom_config::Cluster, credentials: Option<&Credentials>) -> Cluster {
-        let reach = Reach::new(&cluster, credentials);
+        let reach = Reach::new(&cluster, credentials, &self.names);
         let upstream = self.upstreams.named(&cluster.name);
         let plan = Arc::new(Plan {
             balance: cluster.balance,

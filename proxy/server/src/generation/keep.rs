@@ -60,12 +60,12 @@ impl Keeper {
         };
         self.seen.send_replace(seen);
         match drafted {
-            Ok(draft) => Ok(self.publish(draft, due)),
+            Ok(draft) => Ok(self.publish(draft, due).await),
             Err(refused) => Err(self.refuse(&refused.to_string())),
         }
     }
 
-    fn publish(&self, draft: Draft, due: &[Trigger]) -> u64 {
+    async fn publish(&self, draft: Draft, due: &[Trigger]) -> u64 {
         let running = self.generations.current();
         let only_files = due.iter().all(|trigger| matches!(trigger, Trigger::Files));
         if only_files && draft.is(&running) {
@@ -77,8 +77,12 @@ impl Keeper {
         self.drain.send_replace(draft.config.drain);
         let (made, filters) = (draft.made, draft.filters());
         let number = running.number + 1;
+        self.builder.names.configure(&draft.config.dns);
         let next = self.builder.generation(number, draft, &listeners(&self.started), Some(&running));
         let (digest, next) = (next.digest, Arc::new(next));
+        next.follow(&self.builder.names);
+        // Whoever is new in it is not to be asked in vain.
+        self.builder.names.settle().await;
         self.generations.publish(Arc::clone(&next));
         next.supervise(&self.builder.upstreams);
         drop(next);

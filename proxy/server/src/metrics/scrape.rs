@@ -14,12 +14,14 @@ use prometheus_client::registry::{Registry, Unit};
 use super::handshakes::{self, CertificateLeft};
 use super::{FilterMetrics, Metrics, PhaseMetrics, RouteMetrics, living};
 use crate::upstreams::Upstreams;
+use crate::upstreams::names::Name;
 
 /// One look at everything that is counted.
 #[derive(Debug)]
 pub(crate) struct Scrape {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) names: Vec<Arc<Name>>,
     pub(crate) generation: u64,
     pub(crate) draining: u64,
     pub(crate) exchanges_open: u64,
@@ -161,6 +163,29 @@ impl Scrape {
     }
 }
 
+impl Scrape {
+    fn names(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Look-ups of an endpoint's name, by outcome";
+        let mut lookups = encoder.encode_descriptor("lookups", help, None, MetricType::Counter)?;
+        for name in &self.names {
+            let failed = name.failures.get();
+            let answered = name.lookups.get().saturating_sub(failed);
+            for (outcome, count) in [("answered", answered), ("failed", failed)] {
+                lookups
+                    .encode_family(&[("name", &*name.host), ("outcome", outcome)])?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        let help = "Addresses of an endpoint's name that are used";
+        let mut addresses = encoder.encode_descriptor("lookup_addresses", help, None, MetricType::Gauge)?;
+        for name in &self.names {
+            let count = u64::try_from(name.addresses()).unwrap_or(u64::MAX);
+            addresses.encode_family(&[("name", &*name.host)])?.encode_gauge(&count)?;
+        }
+        Ok(())
+    }
+}
+
 fn phases(filter: &FilterMetrics) -> [(&'static str, &PhaseMetrics); 2] {
     [("request", &filter.request), ("response", &filter.response)]
 }
@@ -173,7 +198,8 @@ impl Collector for Scrape {
         handshakes::encode_certificates(&self.certificates, &mut encoder)?;
         self.routes(&mut encoder)?;
         self.filters(&mut encoder)?;
-        self.clusters(&mut encoder)
+        self.clusters(&mut encoder)?;
+        self.names(&mut encoder)
     }
 }
 
@@ -198,6 +224,7 @@ mod tests {
         let scrape = Scrape {
             metrics,
             upstreams,
+            names: vec![crate::upstreams::names::Names::default().named("shop.internal")],
             generation: 6,
             draining: 1,
             exchanges_open: 2,
@@ -229,6 +256,8 @@ mod tests {
             "edgeloom_connect_failures_total{cluster=\"north\"} 0",
             "edgeloom_cluster_retries_total{cluster=\"north\"} 0",
             "edgeloom_cluster_breaker_open{cluster=\"north\"} 0",
+            "edgeloom_lookups_total{name=\"shop.internal\",outcome=\"answered\"} 0",
+            "edgeloom_lookup_addresses{name=\"shop.internal\"} 0",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\nis not in\n{text}");
         }

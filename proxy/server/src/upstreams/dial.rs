@@ -1,18 +1,25 @@
 //! Connecting, where Pingora's own way is not enough: with a time limit apart from that of the TLS
-//! handshake, and with something to say before all else.
+//! handshake, with something to say before all else, and with a second address to try beside a slow one.
 
 use std::io;
+use std::net::SocketAddr as InetAddress;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::connectors::L4Connect;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
+use pingora_core::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
 use pingora_core::{Error, ErrorType, Result};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+
+use super::names::Name;
+use crate::limits::HEAD_START;
 
 /// How a connection is opened.
 #[derive(Debug, Clone)]
@@ -21,6 +28,8 @@ pub(super) struct Dial {
     pub(super) within: Duration,
     /// What is written as soon as the connection is there.
     pub(super) introduction: Option<Arc<[u8]>>,
+    /// The name that the address is of: it may have others.
+    pub(super) name: Option<Arc<Name>>,
 }
 
 /// Why there is no connection.
@@ -55,10 +64,16 @@ impl Dial {
     async fn open(&self, address: &SocketAddr) -> io::Result<Stream> {
         match address {
             SocketAddr::Inet(address) => {
-                let mut stream = TcpStream::connect(address).await?;
+                let (mut stream, at) = self.race(*address).await?;
                 stream.set_nodelay(true)?;
                 self.introduce(&mut stream).await?;
-                Ok(stream.into())
+                // Pingora's pool would find it at an address that it does not ask for.
+                let elsewhere = at != *address;
+                Ok(if elsewhere {
+                    VirtualSocketStream::new(Box::new(Elsewhere(stream))).into()
+                } else {
+                    stream.into()
+                })
             }
             SocketAddr::Unix(address) => {
                 let path = address.as_pathname().ok_or(io::ErrorKind::InvalidInput)?;
@@ -69,11 +84,96 @@ impl Dial {
         }
     }
 
-    async fn introduce(&self, stream: &mut (impl tokio::io::AsyncWrite + Unpin)) -> io::Result<()> {
+    /// Connects to that address or, where it is slow and its name has one of the other version, to whichever
+    /// of the two is faster (RFC 8305). One that refuses is not slow: another endpoint is tried then, as ever.
+    async fn race(&self, address: InetAddress) -> io::Result<(TcpStream, InetAddress)> {
+        let first = TcpStream::connect(address);
+        let other = self.name.as_ref().and_then(|name| Some((name, name.other(address)?)));
+        let Some((name, other)) = other else {
+            return Ok((first.await?, address));
+        };
+        tokio::pin!(first);
+        let mut lost = match timeout(HEAD_START, &mut first).await {
+            Ok(Ok(stream)) => return Ok((stream, address)),
+            Ok(Err(error)) if !is_no_way(&error) => return Err(error),
+            Ok(Err(error)) => Some(error),
+            Err(_slow) => None,
+        };
+        let second = TcpStream::connect(other);
+        tokio::pin!(second);
+        loop {
+            tokio::select! {
+                biased;
+                connected = &mut first, if lost.is_none() => match connected {
+                    Ok(stream) => return Ok((stream, address)),
+                    Err(error) => lost = Some(error),
+                },
+                connected = &mut second => match (connected, lost) {
+                    (Ok(stream), _) => {
+                        name.rest(address.ip());
+                        return Ok((stream, other));
+                    }
+                    (Err(_), Some(error)) => return Err(error),
+                    (Err(_), None) => return Ok((first.await?, address)),
+                },
+            }
+        }
+    }
+
+    async fn introduce(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         match &self.introduction {
             Some(introduction) => stream.write_all(introduction).await,
             None => Ok(()),
         }
+    }
+}
+
+/// Whether there is no way to an address, and so perhaps to none of its version.
+fn is_no_way(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable)
+}
+
+/// A connection to another address than the one that was asked for. It is used for one exchange, or for those
+/// that share it at one time.
+#[derive(Debug)]
+struct Elsewhere(TcpStream);
+
+impl VirtualSocket for Elsewhere {
+    fn set_socket_option(&self, option: VirtualSockOpt) -> io::Result<()> {
+        match option {
+            VirtualSockOpt::NoDelay => self.0.set_nodelay(true),
+            // Nothing is asked to keep such a connection alive.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Elsewhere {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, to)
+    }
+}
+
+impl AsyncWrite for Elsewhere {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

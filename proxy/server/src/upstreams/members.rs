@@ -96,14 +96,12 @@ impl Roster {
     }
 
     /// The endpoints whose names are to be looked up: their positions, names and ports.
-    #[allow(dead_code, reason = "names are about to be looked up")]
     pub(crate) fn names(&self) -> impl Iterator<Item = (usize, &str, u16)> {
         let endpoints = self.written.iter().enumerate();
         endpoints.filter_map(|(at, endpoint)| endpoint.address.name().map(|(name, port)| (at, name, port)))
     }
 
     /// The endpoint at this position is at these addresses from now on. What is known of those that stay is kept.
-    #[allow(dead_code, reason = "names are about to be looked up")]
     pub(crate) fn set_addresses(&self, endpoint: usize, addresses: Vec<SocketAddr>) {
         let Current::Found(current) = &self.current else { return };
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);

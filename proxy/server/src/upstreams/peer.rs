@@ -1,5 +1,6 @@
 //! From an endpoint to what Pingora connects to.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::credentials::Credentials;
 use super::dial::Dial;
 use super::introduction;
+use super::names::{Name, Names};
 use crate::limits::{UPSTREAM_PING, UPSTREAM_STREAMS_MAX};
 
 /// How the endpoints of a cluster are reached, all of them in the same way.
@@ -21,6 +23,8 @@ pub(crate) struct Reach {
     protocol: Spoken,
     tls: Option<(UpstreamTls, Credentials)>,
     introduces: Option<ProxyHeader>,
+    /// Of the endpoints that have one.
+    names: HashMap<Box<str>, Arc<Name>>,
     /// Connections are shared between peers of the same group only.
     group: u64,
 }
@@ -35,12 +39,14 @@ pub(crate) enum At {
 
 impl Reach {
     /// `credentials` is what was loaded for the cluster's `tls`, if it has one.
-    pub(crate) fn new(cluster: &Cluster, credentials: Option<&Credentials>) -> Self {
+    pub(crate) fn new(cluster: &Cluster, credentials: Option<&Credentials>, names: &Names) -> Self {
+        let hosts = cluster.endpoints.iter().filter_map(|endpoint| Some(endpoint.address.name()?.0));
         let tls = cluster.tls.clone().zip(credentials.cloned());
         Self {
             timeouts: cluster.timeouts,
             protocol: cluster.protocol,
             introduces: cluster.proxy_protocol,
+            names: hosts.map(|host| (host.into(), names.named(host))).collect(),
             group: group(cluster, credentials),
             tls,
         }
@@ -84,9 +90,10 @@ impl Reach {
         }
         if let Some(version) = self.introduces {
             // Nobody's: it is for what the edge asks by itself.
-            peer.options.custom_l4 = Some(Arc::new(self.dial(Some(introduction::header(version, None)))));
-        } else if tls {
-            peer.options.custom_l4 = Some(Arc::new(self.dial(None)));
+            let header = introduction::header(version, None);
+            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, Some(header))));
+        } else if tls || endpoint.name().is_some() {
+            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, None)));
         }
         Some(peer)
     }
@@ -95,6 +102,7 @@ impl Reach {
     /// and the address that it connected to.
     pub(crate) fn introduce(
         &self,
+        endpoint: &Address,
         peer: &mut HttpPeer,
         ends: impl FnOnce() -> Option<(SocketAddr, SocketAddr)>,
     ) {
@@ -102,7 +110,7 @@ impl Reach {
             let header = introduction::header(version, ends());
             let digest = Sha256::new().chain_update(self.group.to_be_bytes()).chain_update(&header);
             peer.group_key = first_eight(&digest.finalize());
-            peer.options.custom_l4 = Some(Arc::new(self.dial(Some(header))));
+            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, Some(header))));
         }
     }
 
@@ -116,8 +124,12 @@ impl Reach {
         self.tls.is_some()
     }
 
-    fn dial(&self, introduction: Option<Vec<u8>>) -> Dial {
-        Dial { within: self.timeouts.connect, introduction: introduction.map(Into::into) }
+    fn dial(&self, endpoint: &Address, introduction: Option<Vec<u8>>) -> Dial {
+        Dial {
+            within: self.timeouts.connect,
+            introduction: introduction.map(Into::into),
+            name: endpoint.name().and_then(|(host, _)| self.names.get(host).cloned()),
+        }
     }
 }
 

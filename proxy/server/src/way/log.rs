@@ -17,6 +17,7 @@ use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
 use crate::listen::Refusal;
 use crate::listen::tls::{self, Secure};
+use crate::upstreams::peer::At;
 use crate::way::{Edge, Tunnel, trailers};
 
 /// Counts the exchange, and writes its line.
@@ -99,6 +100,9 @@ struct Record<'a> {
     cluster: Option<&'a str>,
     /// As the operator wrote it.
     endpoint: Option<Shown<&'a Address>>,
+    /// Where that is, if it was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<Shown<&'a At>>,
     generation: u64,
     chain: Chain<'a>,
     facts: Facts<'a>,
@@ -166,7 +170,7 @@ impl<'a> Record<'a> {
         };
         let upstream = exchange.attempt.as_ref().and_then(|attempt| {
             let cluster = exchange.generation.cluster(attempt.cluster)?;
-            Some((&*cluster.name, &attempt.member(&exchange.generation)?.address))
+            Some((&*cluster.name, attempt.member(&exchange.generation)?))
         });
         // The clock of the day is read only where somebody wants a line.
         let ended = Timestamp::now();
@@ -189,7 +193,10 @@ impl<'a> Record<'a> {
             grpc_status: exchange.grpc_status.or_else(|| grpc_status_of_head(session)),
             route: exchange.route().map(|route| &*route.name),
             cluster: upstream.map(|(cluster, _)| cluster),
-            endpoint: upstream.map(|(_, endpoint)| Shown(endpoint)),
+            endpoint: upstream.map(|(_, member)| Shown(&member.address)),
+            address: upstream
+                .filter(|(_, member)| member.address.name().is_some())
+                .map(|(_, member)| Shown(&member.endpoint.at)),
             generation: exchange.generation.number,
             chain: Chain(&exchange.generation, &exchange.calls),
             facts: Facts(&exchange.subject.facts),

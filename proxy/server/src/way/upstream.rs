@@ -75,7 +75,7 @@ fn begin(session: &Session, exchange: &mut Exchange, chosen: Chosen) -> Option<B
     let member = members.as_deref().or_else(|| cluster.roster.fixed())?.get(position)?;
     member.endpoint.ask();
     let mut peer = Box::new(member.peer.clone());
-    cluster.roster.reach().introduce(&mut peer, || ends(session, exchange));
+    cluster.roster.reach().introduce(&member.address, &mut peer, || ends(session, exchange));
     if let Some(total) = total {
         shorten(&mut peer, total.saturating_duration_since(Instant::now()));
     }

@@ -19,6 +19,7 @@ mod retries; // who is asked after one has failed
 mod resilience; // what clients see of it under load
 mod tunnels; // what goes on in another protocol
 mod reach; // how they are reached
+mod names; // where their names lead
 mod upstream_tls; // how they are spoken to in secret
 mod response_filters; // what filters say to the answer
 mod answers; // what the edge itself says
