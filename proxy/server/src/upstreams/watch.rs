@@ -65,6 +65,10 @@ async fn watch(state: Arc<Mutex<State>>) {
 
 #[expect(unsafe_code, reason = "Pingora tells a connection by its number only")]
 fn own(connection: RawFd) -> Option<OwnedFd> {
+    // A connection that was won by another address than the one asked for has no number that Pingora knows.
+    if connection < 0 {
+        return None;
+    }
     // SAFETY: Pingora says the number of a connection that it holds open until the call in which it says so returns, and
     // this is called from within that; what is kept is a duplicate.
     unsafe { BorrowedFd::borrow_raw(connection) }.try_clone_to_owned().ok()
