@@ -186,7 +186,7 @@ mod tests {
         let server = NameServer::start();
         server.set("a.example", &["192.0.2.1"], 5);
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut ask = |question: &[u8]| {
+        let ask = |question: &[u8]| {
             client.send_to(question, server.address()).unwrap();
             let mut reply = [0; 512];
             let length = client.recv(&mut reply).unwrap();
