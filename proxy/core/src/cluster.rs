@@ -118,7 +118,7 @@ impl Cluster {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cookie {
     pub name: Box<str>,
-    /// How long the client keeps it; `None` for as long as its session lasts.
+    /// How long the client keeps it; `None` for as long as its browser runs.
     pub max_age: Option<std::time::Duration>,
 }
 
