@@ -54,7 +54,9 @@ fn turned_down(path: &str, line: &str) -> Option<(String, &'static str)> {
     if !is_source {
         return None;
     }
-    let sees_pingora = path.starts_with("proxy/server/") || !path.starts_with("proxy/");
+    // TLS has sessions, too, and they are called so by everybody.
+    let sees_pingora =
+        path.starts_with("proxy/server/") || !path.starts_with("proxy/") || path.contains("/tls");
     let pingoras = if sees_pingora { &[][..] } else { PINGORAS };
     let ours = FOREIGN.iter().fold(line.to_owned(), |line, name| line.replace(name, " "));
     // What belongs to one phrase or name: `direct::Response` is two.
@@ -144,6 +146,7 @@ mod tests {
         check("proxy/server/src/way.rs", "session: &mut Session", None);
         check("proxy/host/src/call.rs", "session: &mut Session", Some("exchange"));
         check("filters/ab/src/lib.rs", "the session cookie", None);
+        check("proxy/testbed/src/tls.rs", "an earlier session went on", None);
     }
 
     #[test]
