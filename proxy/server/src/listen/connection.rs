@@ -8,32 +8,28 @@
 //! It is here, too, that a client is waited for no longer than it may be:
 //! Pingora bounds each read, not a whole head, nor a body that drips in.
 
+mod stream; // as Pingora sees it
+mod tunnel; // as another protocol does
+
 use std::cell::RefCell;
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use edgeloom_config::Limits;
 use edgeloom_core::wire::body::Rest;
 use edgeloom_core::wire::head::Look;
-use pingora_core::protocols::tls::SslDigest;
-use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
-    TimingDigest, UniqueID,
-};
+use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::frames::Frames;
 use super::pace::{Pace, Wait};
 use super::refusal::{Refusal, unsigned};
-use super::relay::{Ending, Passed, Relay};
+use super::relay::Relay;
 use crate::limits::{HEAD_OVERHEAD, LINGER, READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
@@ -124,31 +120,6 @@ impl Connection {
     /// Whether the client may send no other request after the one at hand.
     pub(crate) fn is_at_its_last_request(&self) -> bool {
         self.requests == 0
-    }
-
-    /// From the next flush on, what is read and written here is what passes through this tunnel; the
-    /// flush ends with it. Pingora lends a session's stream by shared reference only, and this is the one
-    /// way to get at it that needs no buffers of Pingora's.
-    pub(crate) fn tunnel(&self, relay: Relay) {
-        *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(relay));
-    }
-
-    /// What has passed through the tunnel, and how it ended; `None` where there was none.
-    pub(crate) fn tunnelled(&self) -> Option<(Passed, Ending)> {
-        let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        tunnel.as_ref().and_then(|relay| Some((relay.passed(), relay.ending()?)))
-    }
-
-    /// Passes on what there is, until the tunnel has ended, if there is one.
-    fn poll_tunnel(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mut relay) = self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Poll::Ready(());
-        };
-        // What comes is no message of HTTP any more, also after its end.
-        self.reading = Reading::All;
-        let polled = relay.poll(&mut Through(self), cx);
-        *self.tunnel.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(relay);
-        polled.map(|_ending| ())
     }
 
     /// Whether all of the last message has been read, so that what comes next is a head.
@@ -440,148 +411,6 @@ impl Connection {
 
 fn malformed(fault: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, fault)
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let connection = self.get_mut();
-        match connection.reading {
-            Reading::Head(left, rest) => {
-                connection.read_head(buf, left, rest);
-                Poll::Ready(Ok(()))
-            }
-            Reading::Body(rest) if rest.has_ended() => connection.poll_end(cx),
-            Reading::Body(rest) => connection.poll_body(cx, buf, rest),
-            Reading::All => connection.poll_all(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let connection = self.get_mut();
-        if !connection.answering.load(Ordering::Relaxed) {
-            return connection.poll_refuse(cx, buf);
-        }
-        connection.poll_gather(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_out(cx))?;
-        match Pin::new(&mut self.stream).poll_flush(cx)? {
-            Poll::Pending => self.poll_untaken(cx).map(Err),
-            Poll::Ready(()) => self.poll_tunnel(cx).map(Ok),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_out(cx))?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// The connection beneath all that is known of HTTP.
-struct Through<'a>(&'a mut Connection);
-
-impl AsyncRead for Through<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.0.poll_all(cx, buf)
-    }
-}
-
-impl AsyncWrite for Through<'_> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_shutdown(cx)
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Connection").field(&self.stream).finish()
-    }
-}
-
-#[async_trait]
-impl Shutdown for Connection {
-    async fn shutdown(&mut self) {
-        // Whoever hangs up does not read it: nothing is lost then.
-        let _ = timeout(LINGER, async {
-            poll_fn(|cx| self.poll_out(cx)).await?;
-            match &self.reading {
-                Reading::Body(rest) if rest.has_ended() => Ok(()),
-                Reading::Head(..) | Reading::Body(_) => self.linger().await,
-                Reading::All => Ok(()),
-            }
-        })
-        .await;
-        Shutdown::shutdown(&mut *self.stream).await;
-    }
-}
-
-impl UniqueID for Connection {
-    fn id(&self) -> i32 {
-        self.stream.id()
-    }
-}
-
-impl Ssl for Connection {
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
-    }
-}
-
-#[async_trait]
-impl Peek for Connection {
-    /// What [`Connection::look_for_preface`] read, so that Pingora's own look never waits.
-    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
-        buf.fill(0);
-        for (to, from) in buf.iter_mut().zip(&self.ahead) {
-            *to = *from;
-        }
-        Ok(true)
-    }
-}
-
-impl GetTimingDigest for Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
-    }
-
-    fn get_read_pending_time(&self) -> Duration {
-        self.stream.get_read_pending_time()
-    }
-
-    fn get_write_pending_time(&self) -> Duration {
-        self.stream.get_write_pending_time()
-    }
-}
-
-impl GetProxyDigest for Connection {
-    fn get_proxy_digest(&self) -> Option<Arc<pingora_core::protocols::raw_connect::ProxyDigest>> {
-        self.stream.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
-    }
 }
 
 #[cfg(test)]

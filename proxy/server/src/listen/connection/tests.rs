@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use tokio::io::AsyncReadExt;
 use tokio::io::DuplexStream;
 
 use edgeloom_core::units::Bytes;
+use pingora_core::protocols::Peek as _;
 
 use super::*;
 
