@@ -1,3 +1,5 @@
+mod sockets; // those about what carries requests
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +15,8 @@ struct Example {
     origins: Vec<Origin>,
     /// Has signed the certificates, if the example has any.
     authority: Authority,
-    _folder: TempDir,
+    /// Has in it what the example expects in `/run/edgeloom`, too.
+    folder: TempDir,
 }
 
 fn examples() -> PathBuf {
@@ -22,6 +25,11 @@ fn examples() -> PathBuf {
 
 impl Example {
     fn start(name: &str) -> Self {
+        Self::start_before(name, &BTreeMap::new())
+    }
+
+    /// With others than these origins behind it at the ports that are named.
+    fn start_before(name: &str, others: &BTreeMap<u16, SocketAddr>) -> Self {
         let folder = TempDir::new().unwrap();
         let database = folder.path().join("geo.mmdb");
         geo::write(Layout::City, &database).unwrap();
@@ -31,14 +39,16 @@ impl Example {
         let moved: BTreeMap<_, _> = ports
             .iter()
             .zip(&origins)
-            .map(|(port, origin)| (SocketAddr::from(([127, 0, 0, 1], *port)), origin.address()))
+            .map(|(port, origin)| (port, others.get(port).copied().unwrap_or_else(|| origin.address())))
+            .map(|(port, address)| (SocketAddr::from(([127, 0, 0, 1], *port)), address))
             .collect();
         let filters = super::module("headers").parent().unwrap().to_owned();
         let file = folder.path().join("edge.yaml");
         copy(&examples().join("pages"), &folder.path().join("pages"));
         let moved = example.elsewhere(&moved, &filters, &database).unwrap();
         let authority = certificates(folder.path());
-        let moved = moved.text().replace("/etc/edgeloom/tls", &folder.path().display().to_string());
+        let here = folder.path().display().to_string();
+        let moved = moved.text().replace("/etc/edgeloom/tls", &here).replace("/run/edgeloom", &here);
         let moved = example.with_text(moved).unwrap();
         // The default port is one for all.
         let admin = if moved.text().contains("\nadmin:") { "" } else { "admin: { bind: '127.0.0.1:0' }\n" };
@@ -46,7 +56,7 @@ impl Example {
         let cache = filters.join("../release/test-cache");
         let edge = Launch::file(file).environment("XDG_CACHE_HOME", cache).start();
         let edge = edge.unwrap_or_else(|error| panic!("{name}: {error}"));
-        Self { edge, origins, authority, _folder: folder }
+        Self { edge, origins, authority, folder }
     }
 
     /// The origin that answers this.
@@ -84,10 +94,11 @@ const GERMAN: &str = "192.0.2.129";
 fn every_example_is_tried_here() {
     let files = fs::read_dir(examples()).unwrap().map(|file| file.unwrap().path());
     let yaml = files.filter(|path| path.extension().is_some_and(|kind| kind == "yaml"));
-    let own = include_str!("examples.rs");
+    let own = concat!(include_str!("examples.rs"), include_str!("examples/sockets.rs"));
     for path in yaml {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(own.contains(&format!("Example::start(\"{name}\")")), "{name}");
+        let starts = ["start", "start_before"].map(|start| format!("Example::{start}(\"{name}\""));
+        assert!(starts.iter().any(|start| own.contains(start)), "{name}");
     }
 }
 
