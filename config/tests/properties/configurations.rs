@@ -55,9 +55,10 @@ fn assemble(
     filters: BTreeMap<String, Filter>,
     routes: BTreeMap<String, Route>,
 ) -> Config {
-    // No two routes may be for the same requests.
+    // No two routes may be for the same requests. A path of its own would not tell a route from
+    // another where both are for every path as well; a query does, since all of it must be there.
     let route = |(number, (name, mut route)): (usize, (String, Route))| {
-        route.when.paths.push(format!("/the-only-one-{number}").parse().unwrap());
+        route.when.query.push((format!("the-only-one-{number}"), ValuePattern::Present));
         Route { name, ..route }
     };
     let count = clusters.len();
