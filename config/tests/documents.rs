@@ -69,8 +69,23 @@ fn the_first_edge_is_accepted() {
 #[test]
 fn links_lead_somewhere() {
     let readme = fs::read_to_string("README.md").unwrap();
+    let headings: Vec<_> = readme
+        .lines()
+        .filter(|line| line.starts_with("##"))
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect();
     for link in readme.split("](").skip(1) {
         let (target, _) = link.split_once(')').unwrap();
-        assert!(target.starts_with("https://") || Path::new(target).exists(), "{target}");
+        let is_there = match target.strip_prefix('#') {
+            Some(heading) => headings.iter().any(|known| known == heading),
+            None => target.starts_with("https://") || Path::new(target).exists(),
+        };
+        assert!(is_there, "{target}");
     }
+}
+
+/// What a heading is linked to by, where READMEs are shown.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
