@@ -6,7 +6,10 @@ fn a_line_has_all_there_is_to_say() {
     let origin = Origin::saying("hello");
     let edge = Edge::start(&format!(
         "
-        filters: {{ mark: {{ module: headers, settings: {{ request: {{ set: {{ x-mark: 'yes' }} }} }} }} }}
+        filters:
+          mark:
+            module: headers
+            settings: {{ request: {{ set: {{ x-mark: 'yes' }} }}, response: {{ set: {{ x-mark: 'yes' }} }} }}
         clusters: {{ origin: {{ endpoints: ['{}'] }} }}
         routes: [{{ name: all, filters: [mark], to: origin }}]
         ",
