@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use edgeloom_testbed::{Client, Edge, Manner, Origin, Request};
+use edgeloom_testbed::{Authority, Client, Edge, Manner, Order, Origin, Request, Tls};
+use tempfile::TempDir;
 
 use super::metric;
 
@@ -94,6 +95,24 @@ fn a_client_that_was_named_an_endpoint_stays_there_after_a_restart_too() {
     let moved = second.request(Request::get("/").cookie("node", &value));
     assert_ne!(moved.echo().origin.unwrap(), name);
     assert!(moved.sets_cookie("node").is_some_and(|moved| moved != value));
+}
+
+#[test]
+fn a_cookie_that_came_in_secret_stays_secret() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    authority.issue(&Order::server(&["127.0.0.1"])).write(folder.path(), "shop");
+    let path = |kind| folder.path().join(format!("shop.{kind}")).display().to_string();
+    let origin = Origin::echo("only");
+    let edge = Edge::start(&format!(
+        "listeners: [{{ bind: '127.0.0.1:0', tls: {{ certificates: [{{ chain: {}, key: {} }}] }} }}]
+clusters: {{ shop: {{ endpoints: ['{}'], balance: {{ sticky: {{ cookie: node }} }} }} }}
+routes: [{{ name: all, to: shop }}]",
+        path("pem"),
+        path("key"),
+        origin.address()
+    ));
+    let response = Client::tls(edge.address(), &Tls::believing(&authority)).get("/");
+    assert!(response.header("set-cookie").unwrap().ends_with("; SameSite=Lax; Secure"));
 }
 
 #[test]

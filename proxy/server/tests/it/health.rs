@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use edgeloom_testbed::{Edge, Manner, Origin, Request};
+use edgeloom_testbed::{Authority, Edge, Manner, Order, Origin, OriginTls, Request};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{metric, said};
 
@@ -100,6 +101,41 @@ fn an_endpoint_that_does_not_answer_a_check_in_time_is_unwell() {
     let line = said(&edge, &format!("endpoint {} is unwell", slow.address()));
     assert_eq!(line["reason"], "it did not answer within 50ms");
     alone(&edge, "quick");
+}
+
+#[test]
+fn checks_are_made_over_the_connections_that_requests_are_sent_on() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let certificate = authority.issue(&Order::server(&["shop.example"]));
+    let secure = Origin::secure(Manner::echo().named("secure"), &OriginTls::showing(&certificate));
+    let tls = |name| format!("tls: {{ name: {name}, ca: {} }}", ca.display());
+    let plain = Origin::echo("plain");
+    for (origin, how, version) in [
+        (&secure, tls("shop.example"), "HTTP/1.1"),
+        (&secure, format!("{}, protocol: auto", tls("shop.example")), "HTTP/2.0"),
+        (&plain, "protocol: http2".to_owned(), "HTTP/2.0"),
+        (&plain, String::new(), "HTTP/1.1"),
+    ] {
+        let asked = origin.requests();
+        let check = format!("{{ path: /health, host: shop.example, body: '{version}' }}");
+        let edge = edge(&format!(
+            "endpoints: ['{}'], health: {{ http: {check}, interval: 20ms }}, {how}",
+            origin.address()
+        ));
+        while origin.requests() < asked + 3 {
+            std::thread::yield_now();
+        }
+        assert_eq!(endpoint(&edge, origin)["state"], "well", "{how}");
+        assert_eq!(edge.get("/").status(), 200);
+    }
+    for health in ["connect", "{ http: / }"] {
+        let edge =
+            edge(&format!("endpoints: ['{}'], health: {health}, {}", secure.address(), tls("other.example")));
+        let line = said(&edge, "endpoint");
+        assert!(line["reason"].as_str().unwrap().starts_with("it could not be connected to"), "{line}");
+    }
 }
 
 #[test]

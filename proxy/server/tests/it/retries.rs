@@ -2,8 +2,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use edgeloom_testbed::{Client, Death, Edge, Manner, Origin, Request};
+use edgeloom_testbed::{Authority, Client, Death, Edge, Manner, Order, Origin, OriginTls, Request};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{line_about, metric};
 
@@ -69,6 +70,20 @@ fn a_try_that_takes_too_long_is_given_up_for_another() {
     let tried: Vec<_> =
         (0..2).filter_map(|n| line_about(&edge, &format!("/{n}")).get("tried").cloned()).collect();
     assert_eq!(tried, [json!([format!("{} took too long", bad.address())])]);
+}
+
+#[test]
+fn a_try_in_secret_is_given_up_as_well() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let certificate = OriginTls::showing(&authority.issue(&Order::server(&["shop.example"])));
+    let bad = Origin::secure(Manner::saying("late").slow(Duration::from_secs(30)), &certificate);
+    let good = Origin::secure(Manner::saying("good"), &certificate);
+    let tls = format!("tls: {{ name: shop.example, ca: {} }}", ca.display());
+    let edge = after(&bad, &good, &format!("retries: {{ on: [timeout], per_try: 100ms }}, {tls}"));
+    twice(|_| assert_eq!(edge.get("/").text(), "good"));
+    assert_eq!(metric(&edge, "edgeloom_cluster_retries_total{cluster=\"shop\"}"), 1);
 }
 
 #[test]
