@@ -8,6 +8,7 @@
 //! It is here, too, that a client is waited for no longer than it may be:
 //! Pingora bounds each read, not a whole head, nor a body that drips in.
 
+mod parting; // what is said before it ends
 mod stream; // as Pingora sees it
 mod tunnel; // as another protocol does
 
@@ -23,14 +24,14 @@ use edgeloom_config::Limits;
 use edgeloom_core::wire::body::Rest;
 use edgeloom_core::wire::head::Look;
 use pingora_core::protocols::Stream;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
 
 use super::frames::Frames;
 use super::pace::{Pace, Wait};
-use super::refusal::{Refusal, unsigned};
+use super::refusal::Refusal;
 use super::relay::Relay;
-use crate::limits::{HEAD_OVERHEAD, LINGER, READ_BUFFER, WRITE_BUFFER};
+use crate::limits::{HEAD_OVERHEAD, READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -183,29 +184,6 @@ impl Connection {
         Ok(false)
     }
 
-    /// Answers what is no request, and hangs up.
-    pub(super) async fn refuse(&mut self, refusal: &Refusal) {
-        (self.refused)(refusal);
-        self.reading = Reading::All;
-        self.exchange_has_begun();
-        let parting = async {
-            self.write_all(refusal.answer().as_bytes()).await?;
-            self.linger().await
-        };
-        // Whoever hangs up does not read it: nothing is lost then.
-        let _ = timeout(LINGER, parting).await;
-    }
-
-    /// Hangs up, and waits until the client does: what it sends meanwhile would make the system
-    /// throw away the answer that is on its way.
-    async fn linger(&mut self) -> io::Result<()> {
-        tokio::io::AsyncWriteExt::shutdown(self).await?;
-        loop {
-            self.ahead = Vec::new();
-            poll_fn(|cx| self.poll_ahead(cx)).await?;
-        }
-    }
-
     /// Reads as much as tells HTTP/2 by prior knowledge from HTTP/1.
     ///
     /// # Errors
@@ -278,13 +256,6 @@ impl Connection {
             }
             timer.as_mut().reset(deadline);
         }
-    }
-
-    fn poll_refuse(&mut self, cx: &mut Context<'_>, refusal: &[u8]) -> Poll<io::Result<usize>> {
-        let Some((refused, ours)) = unsigned(refusal) else { return self.poll_gather(cx, refusal) };
-        self.out.extend_from_slice(&ours);
-        (self.refused)(&refused);
-        Poll::Ready(Ok(refusal.len()))
     }
 
     /// Keeps what is written until it is flushed or more than fits.

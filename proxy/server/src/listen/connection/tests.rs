@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _, DuplexStream};
+use tokio::time::timeout;
 
 use edgeloom_core::units::Bytes;
 use pingora_core::protocols::Peek as _;
