@@ -88,17 +88,17 @@ fn begin(runtime: &Handle, cluster: &str, member: &Member, health: &Health) -> R
     let check = Check {
         cluster: cluster.into(),
         endpoint: Arc::clone(&member.endpoint),
-        peer: timed(member.peer.clone(), health.timeout),
+        peer: untimed(member.peer.clone()),
         host: member.address.to_string().into(),
         health: health.clone(),
     };
     Running { health: health.clone(), task: runtime.spawn(check.run()).abort_handle() }
 }
 
-/// Nothing of a check may take longer than the check.
-fn timed(mut peer: HttpPeer, timeout: Duration) -> HttpPeer {
-    peer.options.read_timeout = Some(timeout);
-    peer.options.write_timeout = Some(timeout);
+/// A check has one clock, its own: another that rings at the same moment would say why in other words.
+fn untimed(mut peer: HttpPeer) -> HttpPeer {
+    peer.options.read_timeout = None;
+    peer.options.write_timeout = None;
     peer
 }
 
@@ -183,8 +183,6 @@ impl Check {
         check: &HttpCheck,
         session: &mut HttpSession,
     ) -> pingora_core::Result<(u16, Vec<u8>)> {
-        session.set_read_timeout(Some(self.health.timeout));
-        session.set_write_timeout(Some(self.health.timeout));
         let request = self.request(check, matches!(session, HttpSession::H2(_)))?;
         session.write_request_header(Box::new(request)).await?;
         session.finish_request_body().await?;
