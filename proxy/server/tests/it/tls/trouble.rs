@@ -117,7 +117,7 @@ fn check_says_which_certificates_there_are_and_warns_of_their_end() {
     let world = World::with(&[
         ("fine", &Order::server(&["shop.example", "*.shop.example"])),
         ("soon", &Order::server(&["soon.example"]).rsa().ending_in(10 * DAY + DAY / 2)),
-        ("late", &Order::server(&["late.example"]).ended(DAY)),
+        ("late", &Order::server(&["late.example"]).ended(DAY / 2)),
         ("early", &Order::server(&["early.example"]).beginning_in(3 * DAY)),
     ]);
     let file = world.path("edge.yaml");
