@@ -49,6 +49,7 @@ pub use listener::{
 pub use module::Module;
 pub use report::Report;
 pub use route::answer::{Answer, Body};
+pub use route::mirror::Mirror;
 pub use route::{Link, Route, Target, Upgrades};
 
 /// Reads a configuration from a file.

@@ -238,6 +238,8 @@ section! {
         compress: OneOf<Switch, route::compress::Own> = OneOf::Short(Switch::Off),
         /// What clients may switch their connection to: WebSocket by default.
         upgrades: Upgrades = Upgrades::default(),
+        /// A second cluster that is sent copies of the requests, or of a share of them. By default there is none.
+        mirror: Option<route::mirror::Mirroring> = None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer; // what the edge answers itself
 pub(crate) mod compress; // which responses are made smaller
+pub(crate) mod mirror; // who is sent copies
 mod upgrades; // what a connection may be switched to
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use crate::written::{Entries, Field, Leaf, List, OneOf, OneOrMany, meant, plain,
 use crate::{Config, raw};
 
 use answer::Answer;
+use mirror::Mirror;
 pub(crate) use upgrades::Protocol;
 pub use upgrades::Upgrades;
 
@@ -41,6 +43,7 @@ pub struct Route {
     pub target: Target,
     pub compression: Option<Compression>,
     pub upgrades: Upgrades,
+    pub mirror: Option<Mirror>,
 }
 
 /// Who answers, if no filter decides otherwise.
@@ -74,6 +77,10 @@ impl Route {
         let upgrades = raw.upgrades.and_then(|upgrades| Upgrades::resolve(upgrades.value, problems));
         let body = raw.body.map(|body| body.value.map(|size| size.0));
         let compression = raw.compress.and_then(|compress| compress::resolve(compress.value));
+        let mirror = raw.mirror.and_then(|mirror| match mirror.value {
+            Some(mirror) => Mirror::resolve(mirror, known, problems).map(Some),
+            None => Some(None),
+        });
         Some(Self {
             name: name?,
             when: when?,
@@ -82,6 +89,7 @@ impl Route {
             target: target?,
             compression: compression?,
             upgrades: upgrades?,
+            mirror: mirror?,
         })
     }
 
@@ -100,6 +108,7 @@ impl Route {
             answer: meant(answer),
             compress: meant(compress::write(self.compression.as_ref())),
             upgrades: meant(self.upgrades.write()),
+            mirror: meant(self.mirror.map(|mirror| mirror.write(config))),
         }
     }
 }

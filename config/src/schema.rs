@@ -62,6 +62,7 @@ pub(crate) fn reference() -> String {
         section::<route::compress::Own>("`routes[].compress`"),
         section::<raw::Link>("`routes[].filters[]`"),
         section::<raw::Upgrades>("`routes[].upgrades`"),
+        section::<route::mirror::Mirroring>("`routes[].mirror`"),
         section::<raw::When>("`when`"),
     ]
     .join("\n")

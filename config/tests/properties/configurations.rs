@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use edgeloom_config::{
     AccessLog, Answer, Answers, Bind, Body, Cache, Cluster, Config, Dns, Filter, GeoSource, Grants,
-    Instances, Link, Module, Page, Place, Route, Target, Upgrades, Workers,
+    Instances, Link, Mirror, Module, Page, Place, Route, Target, Upgrades, Workers,
 };
 use edgeloom_core::compress::{Compression, MediaPattern};
 use edgeloom_core::condition::{Condition, HostPattern, PathPattern, ValuePattern};
@@ -20,7 +20,7 @@ use edgeloom_core::fault::OnFault;
 use edgeloom_core::ids::{ClusterId, FilterId};
 use edgeloom_core::page::Statuses;
 use edgeloom_core::redirect::Redirect;
-use edgeloom_core::units::Bytes;
+use edgeloom_core::units::{Bytes, Percent};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -188,9 +188,13 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
     let cluster =
         (0..clusters).prop_map(|cluster| Target::Cluster(ClusterId(u32::try_from(cluster).unwrap())));
     let target = prop_oneof![cluster, answer().prop_map(|answer| Target::Answer(Box::new(answer)))];
+    let mirror = (0..clusters, 0..=100_u32).prop_map(|(cluster, share)| Mirror {
+        cluster: ClusterId(u32::try_from(cluster).unwrap()),
+        share: Percent(share),
+    });
     let body = option::of(any::<u32>().prop_map(|size| Bytes(size.into())));
-    (condition(), chain, body, target, option::of(compression()), upgrades).prop_map(
-        |(when, chain, body, target, compression, upgrades)| Route {
+    (condition(), chain, body, target, option::of(compression()), upgrades, option::of(mirror)).prop_map(
+        |(when, chain, body, target, compression, upgrades, mirror)| Route {
             name: String::new(),
             when,
             chain,
@@ -198,6 +202,7 @@ fn route(filters: usize, clusters: usize) -> impl Strategy<Value = Route> {
             target,
             compression,
             upgrades,
+            mirror,
         },
     )
 }
