@@ -157,8 +157,10 @@ impl Names {
             Ok((found, valid)) => {
                 if found != known {
                     let addresses = found.all().map(|ip| ip.to_string()).collect::<Vec<_>>().join(" ");
-                    tracing::info!(host, addresses, "`{host}` leads to {addresses}");
                     name.state().found = found;
+                    // Whoever reads it may count on it.
+                    name.tell();
+                    tracing::info!(host, addresses, "`{host}` leads to {addresses}");
                 }
                 Ok(valid)
             }
