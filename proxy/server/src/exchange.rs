@@ -19,7 +19,7 @@ use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
 use crate::upstreams::{Inside, Member, Members, Watch};
 use crate::way::compress::Compressor;
-use crate::way::{Chosen, Tunnel};
+use crate::way::{Chosen, Mirrored, Tunnel};
 
 /// One exchange, from the request's head to the log line.
 pub(crate) struct Exchange {
@@ -48,6 +48,9 @@ pub(crate) struct Exchange {
     pub(crate) tried: Vec<Tried>,
     /// Who is to be tried next.
     pub(crate) next: Option<Chosen>,
+    /// Whether it was decided if the request is copied; and the copy, while the body passes.
+    pub(crate) mirroring: bool,
+    pub(crate) mirrored: Option<Box<Mirrored>>,
     /// Whose turn it is in the cluster; the same for every try.
     pub(crate) turn: Option<u64>,
     /// How often a connection turned out to have been closed while it lay idle.
@@ -151,6 +154,8 @@ impl Exchange {
             attempt: None,
             tried: Vec::new(),
             next: None,
+            mirroring: false,
+            mirrored: None,
             turn: None,
             stale: 0,
             switches: false,

@@ -84,6 +84,8 @@ pub(crate) struct Route {
     pub(crate) body: u64,
     pub(crate) compression: Option<Compression>,
     pub(crate) upgrades: edgeloom_config::Upgrades,
+    /// Who is sent copies of its requests.
+    pub(crate) mirror: Option<edgeloom_config::Mirror>,
     pub(crate) metrics: Arc<RouteMetrics>,
 }
 

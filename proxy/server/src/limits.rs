@@ -57,6 +57,18 @@ pub(crate) const UPSTREAM_STREAMS_MAX: usize = 100;
 /// so that one that has silently gone would take all of them along.
 pub(crate) const UPSTREAM_PING: Duration = Duration::from_secs(10);
 
+/// The most bytes of a body that are kept for a copy: forms and JSON, not uploads.
+pub(crate) const MIRROR_BODY_MAX: usize = 64 * 1024;
+
+/// The most copies that are under way at one time: a mirror that is slow is not to collect the memory of those it is not asked for.
+pub(crate) const MIRRORS_MAX: usize = 100;
+
+/// The most idle connections to mirrors that are kept: one for each copy that may be under way.
+pub(crate) const MIRROR_IDLE_MAX: usize = MIRRORS_MAX;
+
+/// How long a copy may take, from connecting to the last byte of its answer.
+pub(crate) const MIRROR_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The most tries of one exchange: the first, as many retries as a cluster may be configured with, and those on
 /// connections that turned out to be closed.
 pub(crate) const TRIES_MAX: usize = 6 + STALE_MAX as usize;

@@ -89,6 +89,16 @@ pub(crate) struct RouteMetrics {
     pub(crate) duration: Histogram,
     /// In filters, over both phases.
     pub(crate) chain: Histogram,
+    pub(crate) mirrored: MirrorMetrics,
+}
+
+/// What came of copies.
+#[derive(Debug, Default)]
+pub(crate) struct MirrorMetrics {
+    pub(crate) answered: Counter,
+    pub(crate) failed: Counter,
+    /// Those that were to be made, and were too large, too many, or for nobody.
+    pub(crate) skipped: Counter,
 }
 
 #[derive(Debug)]
@@ -193,6 +203,7 @@ impl RouteMetrics {
             exchanges: Shares::default(),
             duration: Histogram::new(histogram::EXCHANGE),
             chain: Histogram::new(histogram::CALL),
+            mirrored: MirrorMetrics::default(),
         }
     }
 
@@ -210,6 +221,12 @@ impl RouteMetrics {
             sums.iter_mut().zip(counters).for_each(|(sum, counter)| *sum += counter.get());
             sums
         })
+    }
+}
+
+impl MirrorMetrics {
+    fn all(&self) -> [(&'static str, u64); 3] {
+        [("answered", self.answered.get()), ("failed", self.failed.get()), ("skipped", self.skipped.get())]
     }
 }
 

@@ -6,6 +6,7 @@ mod route; // what they asked for
 mod request_chain; // what our filters say to it
 mod body; // how much more they may send
 mod upstream; // who answers
+mod mirror; // who is sent a copy
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
 mod trailers; // what comes behind a body
@@ -38,6 +39,7 @@ use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
 
+pub(crate) use mirror::Mirrored;
 pub(crate) use upstream::Chosen;
 
 /// What serves the exchanges of one listener.
@@ -130,6 +132,7 @@ impl ProxyHttp for Way {
         exchange: &mut Exchange,
     ) -> Result<()> {
         upstream::sending(request.version, exchange);
+        mirror::begin(session, request, exchange);
         trailers::ask_for_them(session, request)
     }
 
@@ -137,10 +140,12 @@ impl ProxyHttp for Way {
         &self,
         _: &mut Session,
         body: &mut Option<Bytes>,
-        _: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        body::count(body.as_ref(), exchange)
+        body::count(body.as_ref(), exchange)?;
+        mirror::pass(body.as_ref(), end, exchange);
+        Ok(())
     }
 
     fn error_while_proxy(

@@ -260,6 +260,7 @@ impl Builder {
             body: route.body.unwrap_or(limits.body).0,
             compression: route.compression,
             upgrades: route.upgrades,
+            mirror: route.mirror,
         }
     }
 

@@ -101,6 +101,17 @@ impl Scrape {
                     .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
+        let help = "Copies of requests for a second cluster, by what came of them";
+        let mut mirrored = encoder.encode_descriptor("mirrored", help, None, MetricType::Counter)?;
+        // Nearly no route has any.
+        let mirrors = routes.iter().map(|route| (&*route.name, route.mirrored.all()));
+        for (route, counts) in mirrors.filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)) {
+            for (outcome, count) in counts {
+                mirrored
+                    .encode_family(&[("route", route), ("outcome", outcome)])?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
         type Of = fn(&RouteMetrics) -> &super::Histogram;
         let histograms: [(&str, &str, Of); 2] = [
             ("exchange_duration", "From the request's head to the response's last byte", |route| {
@@ -215,6 +226,7 @@ mod tests {
         let route = metrics.route("shop");
         route.count(Some(http::StatusCode::OK));
         route.duration.observe(Duration::from_millis(3));
+        route.mirrored.failed.add();
         let filter = metrics.filter("locate");
         filter.request.calls.observe(Duration::from_micros(7));
         filter.request.fault(FaultKind::Overran);
@@ -248,6 +260,7 @@ mod tests {
             "edgeloom_swaps_total{outcome=\"accepted\"} 1",
             "edgeloom_log_lines_dropped_total{log=\"access\"} 4",
             "edgeloom_exchanges_total{route=\"shop\",status=\"2xx\"} 1",
+            "edgeloom_mirrored_total{route=\"shop\",outcome=\"failed\"} 1",
             "edgeloom_exchanges_total{route=\"\",status=\"4xx\"} 0",
             "edgeloom_exchange_duration_seconds_bucket{le=\"0.0025\",route=\"shop\"} 0",
             "edgeloom_exchange_duration_seconds_bucket{le=\"0.005\",route=\"shop\"} 1",

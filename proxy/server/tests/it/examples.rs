@@ -248,6 +248,15 @@ fn maintenance() {
 }
 
 #[test]
+fn mirror() {
+    let example = Example::start("mirror");
+    assert_eq!(example.origin(Request::get("/search/shoes")), "8101");
+    let counter = "edgeloom_mirrored_total{route=\"search\",outcome=\"answered\"}";
+    super::wait_for_metric(&example.edge, counter, 1);
+    assert!(example.origins[1].requests() >= 1);
+}
+
+#[test]
 fn path_rewrites() {
     let example = Example::start("path-rewrites");
     for (path, at_origin) in [("/p/17", "/articles/17"), ("/shop/cart?a=b", "/cart?a=b"), ("/else", "/else")]

@@ -22,6 +22,7 @@ mod tunnels; // what goes on in another protocol
 mod reach; // how they are reached
 mod names; // where their names lead
 mod upstream_tls; // how they are spoken to in secret
+mod mirror; // who is sent copies
 mod response_filters; // what filters say to the answer
 mod answers; // what the edge itself says
 mod compression; // what is made smaller
@@ -36,7 +37,7 @@ mod startup_errors; // what keeps an edge from starting
 mod examples; // what operators read first
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgeloom_testbed::Edge;
 use serde_json::Value;
@@ -71,4 +72,18 @@ fn metric(edge: &Edge, name: &str) -> u64 {
     let text = edge.ask(edgeloom_testbed::Request::get("/metrics")).text().to_owned();
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     found.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
+}
+
+/// Waits until a counter has come to this. One that has no line yet has counted nothing.
+#[track_caller]
+fn wait_for_metric(edge: &Edge, name: &str, count: u64) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let text = edge.ask(edgeloom_testbed::Request::get("/metrics")).text().to_owned();
+        let counted = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0);
+        if counted == count {
+            return;
+        }
+        assert!(counted < count && Instant::now() < deadline, "{name} is {counted}, not {count}");
+    }
 }
