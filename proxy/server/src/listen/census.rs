@@ -55,6 +55,13 @@ impl Connections {
     }
 }
 
+/// What a connection takes of all that there may be, for as long as it lasts.
+pub(super) struct Room {
+    pub(super) _open: OpenConnection,
+    /// Not of those who stand for many.
+    pub(super) _of_client: Option<OpenOfClient>,
+}
+
 /// One of the connections counted.
 pub(super) struct OpenConnection(Connections);
 

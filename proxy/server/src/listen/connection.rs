@@ -27,6 +27,7 @@ use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::census::Room;
 use super::frames::Frames;
 use super::pace::{Pace, Wait};
 use super::refusal::Refusal;
@@ -62,6 +63,8 @@ pub(crate) struct Connection {
     frames: Option<Box<Frames>>,
     /// Told what was refused before there was an exchange.
     refused: Box<dyn Fn(&Refusal) + Send + Sync>,
+    /// What it takes of all that there may be.
+    room: Option<Room>,
 }
 
 /// What may be read.
@@ -100,7 +103,14 @@ impl Connection {
             tunnel: Mutex::default(),
             frames: None,
             refused: Box::new(refused),
+            room: None,
         }
+    }
+
+    /// Takes this until it has ended, and been heard out.
+    pub(super) fn within(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
     }
 
     /// The connection beneath a session's stream, if it is one of ours.

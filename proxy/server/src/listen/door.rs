@@ -14,7 +14,7 @@ use pingora_proxy::HttpProxy;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::announced::{self, wanted};
-use super::census::{Connections, OpenConnection, OpenOfClient};
+use super::census::{Connections, Room};
 use super::connection::Connection;
 use super::tls::Tls;
 use crate::metrics::TurnedAway;
@@ -39,7 +39,6 @@ pub(super) enum Wire {
 pub(super) struct Guest {
     pub(super) peer: SocketAddr,
     pub(super) limits: Limits,
-    _open: (OpenConnection, Option<OpenOfClient>),
 }
 
 impl Door {
@@ -54,7 +53,7 @@ impl Door {
 
     /// All that happens on a connection, if there is room for one more.
     pub(super) async fn converse(&self, wire: Wire, peer: SocketAddr, stop: &ShutdownWatch) {
-        let Some((stream, guest)) = self.let_in(wire, peer, stop).await else { return };
+        let Some((stream, guest, room)) = self.let_in(wire, peer, stop).await else { return };
         let stream: Stream = match self.edge.tls() {
             None => Box::new(stream),
             // In a box: else every connection would keep room for a handshake while it lasts.
@@ -65,7 +64,7 @@ impl Door {
         };
         let (edge, peer) = (Arc::clone(&self.edge), guest.peer);
         let refused = move |refusal: &_| edge.refused(Some(peer), refusal);
-        let mut connection = Box::new(Connection::new(stream, &guest.limits, refused));
+        let mut connection = Box::new(Connection::new(stream, &guest.limits, refused).within(room));
         let agreed = connection.selected_alpn_proto() == Some(ALPN::H2);
         if agreed || (self.h2c && !connection.is_secure()) {
             let mut stopping = stop.clone();
@@ -118,7 +117,7 @@ impl Door {
         wire: Wire,
         peer: SocketAddr,
         stop: &ShutdownWatch,
-    ) -> Option<(l4::stream::Stream, Guest)> {
+    ) -> Option<(l4::stream::Stream, Guest, Room)> {
         // Held for no longer than it is looked at: a connection may live through many generations.
         let (limits, trusted) = {
             let generation = self.edge.generations.current();
@@ -166,7 +165,7 @@ impl Door {
             return None;
         };
         describe(&mut stream, peer, local);
-        Some((stream, Guest { peer, limits, _open: (open, of_client) }))
+        Some((stream, Guest { peer, limits }, Room { _open: open, _of_client: of_client }))
     }
 
     /// Exchange after exchange, as Pingora would have it, but for the time between them: that is spent

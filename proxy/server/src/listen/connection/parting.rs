@@ -1,14 +1,16 @@
 //! How a connection ends that is ended here: with an answer that the client gets to read.
 
-use std::future::poll_fn;
-use std::io;
+use std::io::{self, Cursor};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use tokio::io::AsyncWriteExt as _;
+use pingora_core::protocols::Stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::{Connection, Reading};
-use crate::limits::LINGER;
+use crate::limits::{LINGER, READ_BUFFER};
 use crate::listen::refusal::{Refusal, unsigned};
 
 impl Connection {
@@ -19,20 +21,11 @@ impl Connection {
         self.exchange_has_begun();
         let parting = async {
             self.write_all(refusal.answer().as_bytes()).await?;
-            self.linger().await
+            let out = std::mem::take(&mut self.out);
+            hear_out(&mut self.stream, &out).await
         };
         // Whoever hangs up does not read it: nothing is lost then.
         let _ = timeout(LINGER, parting).await;
-    }
-
-    /// Hangs up, and waits until the client does: what it sends meanwhile would make the system
-    /// throw away the answer that is on its way.
-    pub(super) async fn linger(&mut self) -> io::Result<()> {
-        self.shutdown().await?;
-        loop {
-            self.ahead = Vec::new();
-            poll_fn(|cx| self.poll_ahead(cx)).await?;
-        }
     }
 
     /// Writes a refusal of Pingora's in our own words.
@@ -42,4 +35,41 @@ impl Connection {
         (self.refused)(&refused);
         Poll::Ready(Ok(refusal.len()))
     }
+
+    /// Whether the client may still be sending what its answer did not wait for.
+    fn is_cut_short(&self) -> bool {
+        let is_unread = match &self.reading {
+            Reading::Head(..) => true,
+            Reading::Body(rest) => !rest.has_ended(),
+            Reading::All => false,
+        };
+        is_unread && self.answering.load(Ordering::Relaxed)
+    }
+}
+
+/// Hangs up, and waits until the client does: what it sends meanwhile would make the system throw away
+/// the answer that is on its way. Pingora lets go of a connection without waiting, and when an exchange
+/// has failed without a word: so this is where it happens, beside the exchange, which has ended.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.is_cut_short() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut stream = std::mem::replace(&mut self.stream, Box::new(Cursor::new(Vec::new())));
+        let (out, room) = (std::mem::take(&mut self.out), self.room.take());
+        runtime.spawn(async move {
+            let _room = room;
+            // Whoever hangs up does not read it: nothing is lost then.
+            let _ = timeout(LINGER, hear_out(&mut stream, &out)).await;
+        });
+    }
+}
+
+async fn hear_out(stream: &mut Stream, out: &[u8]) -> io::Result<()> {
+    stream.write_all(out).await?;
+    AsyncWriteExt::shutdown(stream).await?;
+    let mut unheard = vec![0; READ_BUFFER];
+    while stream.read(&mut unheard).await? > 0 {}
+    Ok(())
 }

@@ -69,15 +69,7 @@ impl fmt::Debug for Connection {
 impl Shutdown for Connection {
     async fn shutdown(&mut self) {
         // Whoever hangs up does not read it: nothing is lost then.
-        let _ = timeout(LINGER, async {
-            poll_fn(|cx| self.poll_out(cx)).await?;
-            match &self.reading {
-                Reading::Body(rest) if rest.has_ended() => Ok(()),
-                Reading::Head(..) | Reading::Body(_) => self.linger().await,
-                Reading::All => Ok(()),
-            }
-        })
-        .await;
+        let _ = timeout(LINGER, poll_fn(|cx| self.poll_out(cx))).await;
         Shutdown::shutdown(&mut *self.stream).await;
     }
 }

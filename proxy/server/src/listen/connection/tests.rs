@@ -7,6 +7,7 @@ use edgeloom_core::units::Bytes;
 use pingora_core::protocols::Peek as _;
 
 use super::*;
+use crate::limits::LINGER;
 
 const SECOND: Duration = Duration::from_secs(1);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -272,4 +273,35 @@ async fn the_last_request_is_known() {
         assert_eq!(given(&mut connection).await, GET);
         assert_eq!(connection.is_at_its_last_request(), last);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_answered_early_is_heard_out_for_a_while() {
+    const LARGE: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
+    let (mut connection, mut client) = connection();
+    client.write_all(LARGE).await.unwrap();
+    assert_eq!(connection.head(&Limits::default()).await, Ok(true));
+    connection.exchange_has_begun();
+    connection.write_all(b"HTTP/1.1 413 \r\n\r\n").await.unwrap();
+    drop(connection);
+    let began = Instant::now();
+    // More than fits between the two.
+    client.write_all(&[b'x'; 100_000]).await.unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 413 \r\n\r\n");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    tokio::time::sleep(2 * LINGER).await;
+    assert!(client.write_all(b"x").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_said_everything_is_hung_up_on_at_once() {
+    let (mut connection, mut client) = connection();
+    client.write_all(GET).await.unwrap();
+    assert_eq!(connection.head(&Limits::default()).await, Ok(true));
+    given(&mut connection).await;
+    connection.exchange_has_begun();
+    drop(connection);
+    assert!(client.write_all(b"x").await.is_err());
 }

@@ -121,6 +121,8 @@ fn an_early_answer_to_a_large_upload_reaches_the_client() {
         ",
         origin.address()
     ));
-    let upload = [H2C, "--header", "expect:", "--upload-file", &file];
-    assert_eq!(ask(&edge, "/", "%{response_code}", &upload), "too much\n413");
+    for protocol in [HTTP1, H2C] {
+        let upload = [protocol, "--header", "expect:", "--upload-file", &file];
+        assert_eq!(ask(&edge, "/", "%{response_code}", &upload), "too much\n413", "{protocol}");
+    }
 }
