@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::{line_about, metric};
 
 /// An authority, a folder with certificates of its, and an origin that echoes.
-struct World {
+pub(crate) struct World {
     authority: Authority,
     folder: TempDir,
     origin: Origin,
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// A world with one certificate, `shop`, for `shop.example`.
-    fn shop() -> Self {
+    pub(crate) fn shop() -> Self {
         Self::with(&[("shop", &Order::server(&["shop.example", "127.0.0.1"]))])
     }
 
@@ -66,7 +66,7 @@ impl World {
     }
 
     /// A configuration with a listener for each of these `tls` sections.
-    fn yaml(&self, sections: &[&str]) -> String {
+    pub(crate) fn yaml(&self, sections: &[&str]) -> String {
         let listeners: String = sections
             .iter()
             .map(|tls| format!("  - {{ bind: '127.0.0.1:0', trust: [192.0.2.1], tls: {tls} }}\n"))
@@ -83,12 +83,12 @@ impl World {
     }
 
     /// A `tls` section with these certificates, and what is said beside.
-    fn section(&self, names: &[&str], further: &str) -> String {
+    pub(crate) fn section(&self, names: &[&str], further: &str) -> String {
         let entries: Vec<_> = names.iter().map(|name| self.entry(name)).collect();
         format!("{{ certificates: [{}]{further} }}", entries.join(", "))
     }
 
-    fn tls(&self) -> Tls {
+    pub(crate) fn tls(&self) -> Tls {
         Tls::believing(&self.authority)
     }
 
