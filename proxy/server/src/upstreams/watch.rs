@@ -69,8 +69,8 @@ fn own(connection: RawFd) -> Option<OwnedFd> {
     if connection < 0 {
         return None;
     }
-    // SAFETY: Pingora says the number of a connection that it holds open until the call in which it says so returns, and
-    // this is called from within that; what is kept is a duplicate.
+    // SAFETY: Pingora holds the connection whose number it has said for as long as the try at this endpoint lasts, and this
+    // is called from within it, before the request is sent; what is kept is a duplicate.
     unsafe { BorrowedFd::borrow_raw(connection) }.try_clone_to_owned().ok()
 }
 
