@@ -51,7 +51,7 @@ pub struct Cluster {
 }
 
 /// What endpoints speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Spoken {
     Http1,
     Http2,

@@ -164,7 +164,7 @@ section! {
     Cluster = "a cluster" {
         /// The servers: an address and a port, a name and a port, or `unix:` and the path of a socket.
         endpoints: List<OneOf<Address, Endpoint>, 1>,
-        /// What the endpoints speak: `http1`; `http2`, negotiated where there is TLS and by prior knowledge where there is none (h2c); or `auto`, whichever of the two an endpoint prefers, which takes TLS. Over HTTP/2 many requests share a connection; gRPC needs it.
+        /// What the endpoints speak: `http1`; `http2`, negotiated where there is TLS and by prior knowledge where there is none (h2c); or `auto`, whichever of the two an endpoint prefers, which takes TLS. An endpoint that does not agree to `http2` is not asked. Over HTTP/2 many requests share a connection; gRPC needs it.
         protocol: Spoken = Spoken::Http1,
         /// TLS to the endpoints. By default they are spoken to in the clear.
         tls: Option<ClusterTls> = None,
@@ -206,7 +206,7 @@ section! {
         connect: Timeout = Timeout(Timeouts::default().connect),
         /// For the TLS handshake, once connected. It takes a round trip or two and some arithmetic.
         tls: Timeout = Timeout(Timeouts::default().tls),
-        /// From the connection to the first byte of the response; by default no longer than `read`. Where it is longer, `read` is as long, too. At an HTTP/2 endpoint, whose connections are shared, `read` bounds it.
+        /// From the connection to the first byte of the response; by default no longer than `read`. Where it is longer, `read` is as long, too.
         first_byte: Option<Timeout> = None,
         /// Between two reads of the response. Pages may take long to make.
         read: Timeout = Timeout(Timeouts::default().read),

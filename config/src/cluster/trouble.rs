@@ -37,7 +37,7 @@ section! {
         tries: Retries = Retries(1),
         /// After what: `connect` (it could not be connected to), `reset` (it broke off before a response, or what it said is no HTTP), `timeout` (it took too long to begin a response), or the status of a response, such as `503`.
         on: List<After> = List(default_occasions().into_iter().map(After).map(At::unwritten).collect()),
-        /// How long each try may take to begin its response. By default only `timeouts` bound it. At an HTTP/2 endpoint, whose connections are shared, `read` bounds it.
+        /// How long each try may take to begin its response. By default only `timeouts` bound it.
         per_try: Option<Timeout> = None,
         /// The share of the requests of the last ten seconds that may be tries again, so that tries do not bury a cluster that is in trouble. Ten are always left, for sites with hardly any requests.
         budget: Percent = DEFAULT_BUDGET,

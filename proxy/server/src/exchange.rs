@@ -17,7 +17,7 @@ use crate::admission::Admitted;
 use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
-use crate::upstreams::{Inside, Member, Members, Watch};
+use crate::upstreams::{Inside, Member, Members, Times, Watch};
 use crate::way::compress::Compressor;
 use crate::way::{Chosen, Mirrored, Tunnel};
 
@@ -88,6 +88,8 @@ pub(crate) struct Attempt {
     pub(crate) busy: Option<Busy>,
     /// When its connection is to be cut off, until that is watched over.
     pub(crate) due: Option<(RawFd, Instant)>,
+    /// What it may take instead, where others share its connection.
+    pub(crate) times: Option<Times>,
     pub(crate) watch: Option<Watch>,
     /// When the time of the whole exchange is up.
     pub(crate) total: Option<Instant>,

@@ -135,3 +135,10 @@ pub(crate) const DRAIN_POLL: Duration = Duration::from_millis(5);
 
 /// How long connections may take to close once the last exchange has ended.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How many sessions of TLS are remembered of an endpoint: rustls keeps eight tickets for a name, and an endpoint has one,
+/// or a few where several clusters name it.
+pub(crate) const UPSTREAM_SESSIONS_MAX: usize = 32;
+
+/// The most endpoints that are remembered for having agreed to HTTP/2 and then wanting HTTP/1.1: hardly any does.
+pub(crate) const DOWNGRADED_MAX: usize = 1024;

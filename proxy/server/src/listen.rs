@@ -17,10 +17,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
-use pingora_core::connectors::{ConnectorOptions, TransportConnector};
+use pingora_core::connectors::ConnectorOptions;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::HttpProxy;
+use pingora_core::services::listening::Service;
+use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
 
 pub(crate) use bind::{Bound, SocketFile, bind};
 pub(crate) use census::Connections;
@@ -33,6 +34,7 @@ use edgeloom_config::{Bind, Listener};
 use edgeloom_core::wire::announcement::LOCAL;
 
 use crate::limits::{ACCEPT_PAUSE, TRIES_MAX, UPSTREAM_IDLE_MAX};
+use crate::upstreams::Connector;
 use crate::way::{Edge, Way};
 
 impl Bound {
@@ -52,7 +54,10 @@ impl Bound {
             Err(error) => return tracing::error!(address = %at, %error, "can not listen"),
         };
         let edge = Arc::new(edge);
-        let proxy = Arc::new(proxy(Arc::clone(&edge), workers));
+        let proxy = match proxy(Arc::clone(&edge), workers) {
+            Ok(proxy) => Arc::new(proxy),
+            Err(error) => return tracing::error!(address = %at, %error, "can not serve"),
+        };
         let door = Arc::new(Door::new(proxy, edge, &listener, connections));
         loop {
             let accepted = tokio::select! {
@@ -100,23 +105,39 @@ impl Accepting {
     }
 }
 
-/// Pingora's proxy, with its defaults made fit for an edge.
-fn proxy(edge: Arc<Edge>, workers: usize) -> HttpProxy<Way> {
+/// Pingora's proxy, which opens connections as we do.
+pub(crate) type Proxy = HttpProxy<Way, Connector>;
+
+/// The same, with its defaults made fit for an edge.
+fn proxy(edge: Arc<Edge>, workers: usize) -> io::Result<Proxy> {
     let conf = ServerConf {
         threads: workers,
         max_retries: TRIES_MAX,
         upstream_keepalive_pool_size: UPSTREAM_IDLE_MAX.div_ceil(workers.max(1)),
-        // Endpoints are spoken to in the clear: there is nothing to verify, and a machine
+        // Pingora verifies nobody: there is nothing to believe, and a machine
         // without root certificates must not keep the edge from starting.
         ca_file: Some("/dev/null".to_owned()),
         ..ServerConf::default()
     };
-    let dial = TransportConnector::new(Some(ConnectorOptions::from_server_conf(&conf)));
-    let mut proxy = HttpProxy::new(Way(edge, dial), Arc::new(conf));
-    proxy.handle_init_modules();
+    let connector = Connector::new(ConnectorOptions::from_server_conf(&conf));
     let mut options = HttpServerOptions::default();
     // We refuse it ourselves: Pingora would sign the refusal, in HTTP/2 where nobody could take that out again.
     options.allow_connect_method_proxying = true;
-    proxy.server_options = Some(options);
-    proxy
+    let service = ProxyServiceBuilder::new(&Arc::new(conf), Way(edge, connector.clone()))
+        .server_options(options)
+        // Clients speak HTTP and nothing else, so this is never called.
+        .custom(connector, Arc::new(|_, _, _| Box::pin(async { None })))
+        .build();
+    taken_out(service).ok_or_else(|| io::Error::other("Pingora has built no proxy"))
+}
+
+/// The proxy of a service. Pingora makes one with a connector for a service of its own only, and we have our own accept loop.
+#[expect(unsafe_code, reason = "a service lends what it serves with, and does not give it away")]
+fn taken_out(mut service: Service<Proxy>) -> Option<Proxy> {
+    let proxy: *const Proxy = service.app_logic_mut()?;
+    // SAFETY: it is read once, out of a service that nobody else has; and the service is forgotten, so that what was read is
+    // dropped by whoever has it now, and by nobody else. Its name and its empty list of listeners stay behind.
+    let proxy = unsafe { std::ptr::read(proxy) };
+    std::mem::forget(service);
+    Some(proxy)
 }

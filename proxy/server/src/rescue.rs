@@ -47,6 +47,8 @@ pub(crate) enum Failure {
     UpstreamDistrusted(Distrust),
     #[error("no TLS with the endpoint")]
     UpstreamHandshake,
+    #[error("the endpoint does not speak HTTP/2")]
+    UpstreamNotHttp2,
     #[error("the endpoint took too long over the TLS handshake")]
     UpstreamHandshakeTimeout,
     #[error("the endpoint took too long")]
@@ -90,7 +92,9 @@ pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
         }
         Failure::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Too many want the same. Try again soon."),
         Failure::BreakerOpen => (StatusCode::SERVICE_UNAVAILABLE, "The server needs a moment."),
-        Failure::Unreachable => (StatusCode::BAD_GATEWAY, "The server could not be reached."),
+        Failure::Unreachable | Failure::UpstreamNotHttp2 => {
+            (StatusCode::BAD_GATEWAY, "The server could not be reached.")
+        }
         Failure::UpstreamTimeout | Failure::UpstreamHandshakeTimeout => {
             (StatusCode::GATEWAY_TIMEOUT, "The server did not answer in time.")
         }
@@ -137,10 +141,11 @@ pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure
 
 /// Answers for a failure on the way to an upstream or back, if that can still be done.
 pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-    let asked = exchange.attempt.as_ref().and_then(|attempt| exchange.generation.cluster(attempt.cluster));
-    let tls = asked.is_some_and(|cluster| cluster.roster.reach().tls());
-    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error, tls));
     let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
+    if begun && exchange.failure.is_none() && is_answered_early(error, exchange) {
+        return FailToProxy { error_code: 0, can_reuse_downstream: false };
+    }
+    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error));
     let mut error_code = 0;
     if !begun && failure != Failure::ClientGone {
         let answer = answer_for(failure, session, exchange);
@@ -154,8 +159,15 @@ pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Ex
     FailToProxy { error_code, can_reuse_downstream: false }
 }
 
-/// Pingora's error, in our words; `tls` is whether the endpoint was to speak it.
-fn failure_of(error: &Error, tls: bool) -> Failure {
+/// Whether an endpoint has answered and did not want to hear the rest of the request. Where others share its connection,
+/// Pingora passes the whole of the answer on, and calls it an error of nobody's then that the request was not.
+fn is_answered_early(error: &Error, exchange: &Exchange) -> bool {
+    let shared = exchange.attempt.as_ref().is_some_and(|attempt| attempt.times.is_some());
+    shared && matches!((error.esource(), error.etype()), (ErrorSource::Unset, ErrorType::WriteError))
+}
+
+/// Pingora's error, in our words.
+fn failure_of(error: &Error) -> Failure {
     use ErrorType::{
         ConnectionClosed, InvalidHTTPHeader, ReadError, ReadTimedout, WriteError, WriteTimedout,
     };
@@ -174,11 +186,12 @@ fn failure_of(error: &Error, tls: bool) -> Failure {
         (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Failure::UpstreamTimeout,
         (ErrorSource::Upstream, ConnectionClosed | ReadError | WriteError) => Failure::UpstreamBrokeOff,
         (ErrorSource::Upstream, InvalidHTTPHeader | ErrorType::H1Error) => Failure::UpstreamMalformed,
-        (ErrorSource::Upstream, _) => match Trouble::of(error, tls) {
+        (ErrorSource::Upstream, _) => match Trouble::of(error) {
             Trouble::Late => Failure::UpstreamTimeout,
             Trouble::LateHandshake => Failure::UpstreamHandshakeTimeout,
             Trouble::Distrusted(why) => Failure::UpstreamDistrusted(why),
             Trouble::Handshake => Failure::UpstreamHandshake,
+            Trouble::NotHttp2 => Failure::UpstreamNotHttp2,
             Trouble::Unreachable => Failure::Unreachable,
         },
         (ErrorSource::Internal | ErrorSource::Unset, _) => Failure::Internal,
@@ -214,6 +227,7 @@ mod tests {
             Failure::Unreachable,
             Failure::UpstreamDistrusted(Distrust::Expired),
             Failure::UpstreamHandshake,
+            Failure::UpstreamNotHttp2,
             Failure::UpstreamHandshakeTimeout,
             Failure::UpstreamTimeout,
             Failure::UpstreamBrokeOff,

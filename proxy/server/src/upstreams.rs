@@ -9,6 +9,9 @@ pub(crate) mod peer; // from an endpoint to what Pingora connects to
 pub(crate) mod credentials; // whom it must be signed by, and who we are to it
 pub(crate) mod names; // where their names lead
 mod dial; // connecting, where Pingora's own way is not enough
+mod tls; // what nobody else can read
+mod connector; // connections, in secret or for HTTP/2
+mod http2; // a request among others on one
 mod introduction; // the header that says who the client is
 pub(crate) mod trouble; // why it could not be reached
 
@@ -30,7 +33,9 @@ use check::Checks;
 use endpoint::Endpoint;
 use peer::At;
 
+pub(crate) use connector::Connector;
 pub(crate) use gate::{Gate, Inside};
+pub(crate) use http2::Times;
 pub(crate) use members::{Member, Members, Roster};
 pub(crate) use watch::Watch;
 

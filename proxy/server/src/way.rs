@@ -6,6 +6,7 @@ mod route; // what they asked for
 mod request_chain; // what our filters say to it
 mod body; // how much more they may send
 mod upstream; // who answers
+mod hop; // what neither side tells the other's
 mod mirror; // who is sent a copy
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
@@ -22,7 +23,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use edgeloom_core::verdict::Answer;
 use http::{HeaderMap, HeaderValue};
-use pingora_core::connectors::TransportConnector;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -38,6 +38,7 @@ use crate::listen::Refusal;
 use crate::listen::tls::Tls;
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
+use crate::upstreams::Connector;
 
 pub(crate) use mirror::Mirrored;
 pub(crate) use upstream::Chosen;
@@ -55,7 +56,7 @@ pub(crate) struct Edge {
 }
 
 /// The way of a request, as Pingora calls it; and what connects to endpoints where Pingora does not.
-pub(crate) struct Way(pub(crate) Arc<Edge>, pub(crate) TransportConnector);
+pub(crate) struct Way(pub(crate) Arc<Edge>, pub(crate) Connector);
 
 pub(crate) use tunnel::Tunnel;
 
@@ -118,10 +119,11 @@ impl ProxyHttp for Way {
         _: bool,
         _: &HttpPeer,
         connection: std::os::fd::RawFd,
-        _: Option<&Digest>,
+        digest: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        upstream::connected(exchange, connection);
+        // A stream among others on a connection has none.
+        upstream::connected(exchange, connection, digest.is_none());
         Ok(())
     }
 
@@ -131,7 +133,7 @@ impl ProxyHttp for Way {
         request: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        upstream::sending(request.version, exchange);
+        upstream::sending(request, exchange)?;
         mirror::begin(session, request, exchange);
         trailers::ask_for_them(session, request)
     }

@@ -10,19 +10,19 @@ use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::{ALPN, GetSocketDigest as _, SocketDigest, Ssl as _, Stream, l4};
 use pingora_core::server::ShutdownWatch;
-use pingora_proxy::HttpProxy;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::Proxy;
 use super::announced::{self, wanted};
 use super::census::{Connections, Room};
 use super::connection::Connection;
 use super::tls::Tls;
 use crate::metrics::TurnedAway;
-use crate::way::{Edge, Way};
+use crate::way::Edge;
 
 /// Stands between the sockets and Pingora's proxy, for each connection.
 pub(super) struct Door {
-    pub(super) proxy: Arc<HttpProxy<Way>>,
+    pub(super) proxy: Arc<Proxy>,
     pub(super) edge: Arc<Edge>,
     h2c: bool,
     announcement: Option<Version>,
@@ -43,7 +43,7 @@ pub(super) struct Guest {
 
 impl Door {
     pub(super) fn new(
-        proxy: Arc<HttpProxy<Way>>,
+        proxy: Arc<Proxy>,
         edge: Arc<Edge>,
         listener: &Listener,
         connections: Connections,

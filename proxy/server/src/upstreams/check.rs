@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use edgeloom_config::{Health, HttpCheck};
 use http::header::{HOST, HeaderValue, USER_AGENT};
-use http::uri::{Authority, Scheme};
-use http::{Uri, Version};
-use pingora_core::connectors::http::Connector;
-use pingora_core::connectors::{ConnectorOptions, TransportConnector};
+use http::uri::Authority;
+use pingora_core::connectors::{ConnectorOptions, http as pingora};
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{ErrorType, OrErr as _};
 use pingora_http::RequestHeader;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::endpoint::Endpoint;
-use super::{Member, Roster};
+use super::http2::Http2;
+use super::{Connector, Member, Roster};
 use crate::generation::sentence;
 use crate::limits::{CHECK_BODY_MAX, CHECKS_FIRST};
 
@@ -155,7 +153,7 @@ impl Check {
     async fn ask(&self) -> Result<(), Failed> {
         match &self.health.http {
             None => {
-                let connected = TRANSPORT.new_stream(&self.peer).await;
+                let connected = CONNECTOR.stream(&self.peer).await;
                 connected.map(drop).map_err(|error| Failed::Connect(sentence(&*error)))
             }
             Some(check) => self.exchange(check).await,
@@ -181,9 +179,9 @@ impl Check {
     async fn answer(
         &self,
         check: &HttpCheck,
-        session: &mut HttpSession,
+        session: &mut HttpSession<Http2>,
     ) -> pingora_core::Result<(u16, Vec<u8>)> {
-        let request = self.request(check, matches!(session, HttpSession::H2(_)))?;
+        let request = self.request(check)?;
         session.write_request_header(Box::new(request)).await?;
         session.finish_request_body().await?;
         let status = loop {
@@ -202,21 +200,14 @@ impl Check {
         Ok((status, body))
     }
 
-    fn request(&self, check: &HttpCheck, http2: bool) -> pingora_core::Result<RequestHeader> {
+    /// As HTTP/1.1 has it: a stream of HTTP/2 puts the host where it belongs there.
+    fn request(&self, check: &HttpCheck) -> pingora_core::Result<RequestHeader> {
         let host = check.host.as_ref().unwrap_or(&self.host);
         // What is no host name, the path of a socket, is not said.
         let host = if host.parse::<Authority>().is_ok() { host } else { "localhost" };
         let mut request =
             RequestHeader::build(check.method.clone(), check.path.as_str().as_bytes(), Some(2))?;
-        if http2 {
-            let scheme = if self.peer.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
-            let uri =
-                Uri::builder().scheme(scheme).authority(host).path_and_query(check.path.clone()).build();
-            request.set_uri(uri.or_err(ErrorType::InvalidHTTPHeader, "the target of a check")?);
-            request.set_version(Version::HTTP_2);
-        } else {
-            request.insert_header(HOST, host)?;
-        }
+        request.insert_header(HOST, host)?;
         request.insert_header(USER_AGENT, HeaderValue::from_static("edgeloom-check"))?;
         Ok(request)
     }
@@ -232,8 +223,9 @@ fn part(of: Duration) -> Duration {
 }
 
 /// Connections of checks are no exchange's: nothing of theirs is kept.
-static HTTP: LazyLock<Connector> = LazyLock::new(|| Connector::new(Some(options())));
-static TRANSPORT: LazyLock<TransportConnector> = LazyLock::new(|| TransportConnector::new(Some(options())));
+static HTTP: LazyLock<pingora::Connector<Connector>> =
+    LazyLock::new(|| pingora::Connector::new_custom(Some(options()), CONNECTOR.clone()));
+static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::new(options()));
 
 fn options() -> ConnectorOptions {
     let mut options = ConnectorOptions::new(1);

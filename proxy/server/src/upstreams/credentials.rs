@@ -1,28 +1,37 @@
 //! Whom the endpoints of a cluster must be signed by, and who we are to them: read from files, once for each generation.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use edgeloom_config::{ClientCertificate, UpstreamTls};
-use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
-use rustls::RootCertStore;
+use edgeloom_config::{ClientCertificate, Spoken, UpstreamTls};
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-/// What Pingora is given to open TLS with.
+use super::peer::At;
+use super::tls::{Anybody, alpn};
+use crate::limits::UPSTREAM_SESSIONS_MAX;
+
+/// What TLS with the endpoints of a cluster is made of.
 #[derive(Clone)]
-pub(crate) struct Credentials {
-    pub(super) ca: Arc<[WrappedX509]>,
-    pub(super) client: Option<Arc<CertKey>>,
-    pub(super) verify: bool,
-    /// Of everything above: connections are shared between those for whom it is the same.
+pub(crate) struct Credentials(Arc<Inner>);
+
+struct Inner {
+    /// Whom we believe, and what we show.
+    config: ClientConfig,
+    /// The same for each endpoint, with the sessions that it remembers: no endpoint of another cluster hears of them,
+    /// unless the very same is believed of it and shown to it.
+    of_endpoints: Mutex<HashMap<(At, Spoken), Weak<ClientConfig>>>,
+    /// Of what was read: connections are shared between those for whom it is the same.
     digest: [u8; 32],
 }
 
@@ -45,6 +54,8 @@ pub(crate) enum CredentialsError {
         "the system trusts nobody: no root certificates were found; install them (`ca-certificates`), or name those who may sign by `ca`"
     )]
     NoRoots,
+    #[error("TLS can not be spoken with it")]
+    Unusable(#[source] rustls::Error),
 }
 
 /// "first", "second", and so on.
@@ -59,33 +70,66 @@ impl Credentials {
         let ca = match (&tls.ca, tls.verify) {
             (Some(file), _) => certificates(file)?,
             (None, true) => system_roots()?,
-            // Pingora makes a verifier even where it is not asked.
-            (None, false) => vec![CertificateDer::from_slice(NOBODY)],
+            (None, false) => Vec::new(),
         };
         let client = tls.client.as_ref().map(identity).transpose()?;
         let mut sum = Sha256::new();
         sum.update([u8::from(tls.verify)]);
-        let (chain, key) = client.as_ref().map_or((&[][..], &[][..]), |(chain, key)| (chain, key));
+        let chain = client.as_ref().map_or(&[][..], |(key, _)| &key.cert);
         for certificates in [&*ca, chain] {
             sum.update(certificates.len().to_be_bytes());
             certificates.iter().for_each(|certificate| sum.update(Sha256::digest(certificate)));
         }
         // A renewed certificate may keep its key; a key never changes alone.
-        sum.update(Sha256::digest(key));
-        Ok(Self {
-            ca: ca.into_iter().map(|root| WrappedX509::new(root.to_vec(), parse_x509)).collect(),
-            client: client.map(|(chain, key)| {
-                let chain = chain.into_iter().map(|certificate| certificate.to_vec());
-                Arc::new(CertKey::new(chain.collect(), key))
-            }),
-            verify: tls.verify,
+        sum.update(client.as_ref().map(|(_, key)| *key).unwrap_or_default());
+        Ok(Self(Arc::new(Inner {
+            config: config(ca, client.map(|(key, _)| key), tls.verify)?,
+            of_endpoints: Mutex::default(),
             digest: sum.finalize().into(),
-        })
+        })))
     }
 
     pub(crate) fn digest(&self) -> &[u8; 32] {
-        &self.digest
+        &self.0.digest
     }
+
+    /// What TLS with an endpoint is made of, for as long as somebody has it.
+    pub(super) fn of_endpoint(&self, at: &At, spoken: Spoken) -> Arc<ClientConfig> {
+        let mut of_endpoints = self.0.of_endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (at.clone(), spoken);
+        if let Some(known) = of_endpoints.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let mut config = self.0.config.clone();
+        config.alpn_protocols = alpn(spoken);
+        config.resumption = Resumption::in_memory_sessions(UPSTREAM_SESSIONS_MAX);
+        let config = Arc::new(config);
+        of_endpoints.retain(|_, config| config.strong_count() > 0);
+        of_endpoints.insert(key, Arc::downgrade(&config));
+        config
+    }
+}
+
+fn config(
+    ca: Vec<CertificateDer<'static>>,
+    client: Option<CertifiedKey>,
+    verify: bool,
+) -> Result<ClientConfig, CredentialsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_safe_default_protocol_versions().map_err(CredentialsError::Unusable)?;
+    let builder = if verify {
+        let mut roots = RootCertStore::empty();
+        // Each of them has been looked at.
+        roots.add_parsable_certificates(ca);
+        builder.with_root_certificates(roots)
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+    };
+    Ok(match client {
+        None => builder.with_no_client_auth(),
+        Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
+    })
 }
 
 /// The certificates of a file, each of which can be trusted or shown: nothing later may find one that can not be parsed.
@@ -107,14 +151,14 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Credentials
     }
 }
 
-/// Whether both parsers that will see it can read it: Pingora takes that for granted.
+/// Whether it is a certificate, and one that can be believed.
 fn is_usable(certificate: &CertificateDer<'_>) -> bool {
     let whole = X509Certificate::from_der(certificate).is_ok_and(|(rest, _)| rest.is_empty());
     whole && RootCertStore::empty().add(certificate.clone()).is_ok()
 }
 
-/// A certificate with its chain, and its key in DER.
-type Identity = (Vec<CertificateDer<'static>>, Vec<u8>);
+/// A certificate with its chain, and the digest of its key.
+type Identity = (CertifiedKey, [u8; 32]);
 
 fn identity(client: &ClientCertificate) -> Result<Identity, CredentialsError> {
     let chain = certificates(&client.chain)?;
@@ -122,11 +166,9 @@ fn identity(client: &ClientCertificate) -> Result<Identity, CredentialsError> {
     let key = PrivateKeyDer::from_pem_slice(&read(&client.key)?).map_err(|_no_pem| no_key())?;
     let other = || CredentialsError::OtherKey { chain: client.chain.clone(), key: client.key.clone() };
     let signing = ring::sign::any_supported_type(&key).map_err(|_unsupported| no_key())?;
-    CertifiedKey::new(chain.clone(), signing).keys_match().map_err(|_mismatch| other())?;
-    let der = key.secret_der().to_vec();
-    // Pingora guesses from the bytes what kind of key it is.
-    PrivateKeyDer::try_from(der.clone()).map_err(|_unknown| no_key())?;
-    Ok((chain, der))
+    let certified = CertifiedKey::new(chain, signing);
+    certified.keys_match().map_err(|_mismatch| other())?;
+    Ok((certified, Sha256::digest(key.secret_der()).into()))
 }
 
 /// Whom the system trusts, but for what can not be used.
@@ -150,6 +192,3 @@ impl fmt::Display for Ordinal {
         }
     }
 }
-
-/// The certificate of a CA whose key was thrown away: where nothing is verified, nobody is trusted.
-const NOBODY: &[u8] = include_bytes!("nobody.der");

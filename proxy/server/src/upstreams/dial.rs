@@ -9,16 +9,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora_core::connectors::L4Connect;
+use pingora_core::protocols::GetProxyDigest as _;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
 use pingora_core::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
+use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::{Error, ErrorType, Result};
+use pingora_http::ResponseHeader;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::names::Name;
+use super::tls::Tls;
 use crate::limits::HEAD_START;
 
 /// How a connection is opened.
@@ -30,6 +35,8 @@ pub(super) struct Dial {
     pub(super) introduction: Option<Arc<[u8]>>,
     /// The name that the address is of: it may have others.
     pub(super) name: Option<Arc<Name>>,
+    /// How hands are shaken on it, which [`super::connector`] does.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 /// Why there is no connection.
@@ -47,7 +54,7 @@ impl L4Connect for Dial {
         let opened = timeout(self.within, self.open(address)).await;
         let address = || address.clone();
         match opened {
-            Ok(Ok(stream)) => Ok(stream),
+            Ok(Ok(stream)) => self.tell(stream),
             Ok(Err(source)) => {
                 let kind = kind_of(&source);
                 Err(Error::because(kind, "connecting", NotConnected::Refused { address: address(), source }))
@@ -61,6 +68,16 @@ impl L4Connect for Dial {
 }
 
 impl Dial {
+    /// Says on the connection itself how TLS is spoken there: whoever dials through Pingora gets nothing else of ours to see.
+    /// Proxies that are spoken to with CONNECT, which this place is for, there are none.
+    fn tell(&self, mut stream: Stream) -> Result<Stream> {
+        if let Some(tls) = &self.tls {
+            let unused = Box::new(ResponseHeader::build(StatusCode::OK, Some(0))?);
+            stream.set_proxy_digest(ProxyDigest::new(unused, Some(Box::new(Arc::clone(tls)))));
+        }
+        Ok(stream)
+    }
+
     async fn open(&self, address: &SocketAddr) -> io::Result<Stream> {
         match address {
             SocketAddr::Inet(address) => {

@@ -11,6 +11,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 
 use super::endpoint::Endpoint;
 use super::peer::{At, Reach};
+use super::tls::Tls;
 use super::{Plan, Upstream};
 
 /// Everybody who can be asked, as of one moment.
@@ -26,6 +27,8 @@ pub(crate) struct Member {
     pub(crate) endpoint: Arc<Endpoint>,
     /// What Pingora wants to know of it; cloned for each exchange.
     pub(crate) peer: HttpPeer,
+    /// How hands are shaken with it, where there is TLS.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 /// Who is a member, and who becomes one when names are looked up.
@@ -126,10 +129,15 @@ impl Roster {
         for (position, written) in self.written.iter().enumerate() {
             let found = found.get(&position).into_iter().flatten().map(|address| At::Ip(*address));
             for at in At::of(&written.address).into_iter().chain(found) {
-                let Some(peer) = self.reach.peer(&written.address, &at) else { continue };
+                let tls = self.reach.tls_at(&written.address, &at);
+                // Without one that should be there, it would be spoken to in the clear.
+                if tls.is_some() != self.reach.tls() {
+                    continue;
+                }
+                let Some(peer) = self.reach.peer(&written.address, &at, tls.as_ref()) else { continue };
                 let endpoint = self.upstream.endpoint(at);
                 weights.push(cluster::Member { identity: endpoint.identity, weight: written.weight });
-                list.push(Member { address: written.address.clone(), endpoint, peer: self.timed(peer) });
+                list.push(Member { address: written.address.clone(), endpoint, peer: self.timed(peer), tls });
             }
         }
         self.plan.forget_what_nobody_asks(&list);

@@ -11,10 +11,13 @@ use edgeloom_core::address::Address;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use sha2::{Digest as _, Sha256};
 
+use super::Member;
+use super::connector::ours;
 use super::credentials::Credentials;
 use super::dial::Dial;
 use super::introduction;
 use super::names::{Name, Names};
+use super::tls::Tls;
 use crate::limits::{UPSTREAM_PING, UPSTREAM_STREAMS_MAX};
 
 /// How the endpoints of a cluster are reached, all of them in the same way.
@@ -53,13 +56,12 @@ impl Reach {
     }
 
     /// What Pingora wants to know of an endpoint at one of its addresses. Made once and cloned for each exchange.
-    pub(crate) fn peer(&self, endpoint: &Address, at: &At) -> Option<HttpPeer> {
-        let name = self.tls.as_ref().map(|(tls, _)| tls.name_of(endpoint));
-        let (tls, name) = (name.is_some(), name.unwrap_or_default());
+    pub(crate) fn peer(&self, endpoint: &Address, at: &At, tls: Option<&Arc<Tls>>) -> Option<HttpPeer> {
+        let name = self.tls.as_ref().map(|(tls, _)| tls.name_of(endpoint)).unwrap_or_default();
         let mut peer = match at {
-            At::Ip(address) => HttpPeer::new(address, tls, name),
+            At::Ip(address) => HttpPeer::new(address, tls.is_some(), name),
             // A path that fits no socket was refused by the configuration.
-            At::Unix(path) => HttpPeer::new_uds(path, tls, name).ok()?,
+            At::Unix(path) => HttpPeer::new_uds(path, tls.is_some(), name).ok()?,
         };
         peer.group_key = self.group;
         let options = &mut peer.options;
@@ -68,10 +70,9 @@ impl Reach {
         options.read_timeout = Some(self.timeouts.read);
         options.write_timeout = Some(self.timeouts.write);
         options.idle_timeout = Some(self.timeouts.idle);
-        match self.protocol {
-            Spoken::Http1 => options.set_http_version(1, 1),
-            Spoken::Http2 => options.set_http_version(2, 2),
-            Spoken::Auto => options.set_http_version(2, 1),
+        // HTTP/1.1 in the clear is all Pingora's.
+        if tls.is_some() || self.protocol != Spoken::Http1 {
+            options.alpn = ours(self.protocol);
         }
         if self.protocol != Spoken::Http1 {
             options.max_h2_streams = UPSTREAM_STREAMS_MAX;
@@ -79,30 +80,34 @@ impl Reach {
         }
         // Pingora 0.9.1 may end a tunnel as soon as it is open: ours are opened in `way/tunnel.rs`.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-        if let Some((_, credentials)) = &self.tls {
-            options.ca = Some(Arc::clone(&credentials.ca));
-            options.verify_cert = credentials.verify;
-            options.verify_hostname = credentials.verify;
+        if tls.is_some() {
             // Of the two, Pingora has one for both: ours is spent on the handshake, the dial has its own.
             options.connection_timeout = Some(self.timeouts.tls);
             options.total_connection_timeout = Some(self.timeouts.connect + self.timeouts.tls + LEEWAY);
-            peer.client_cert_key.clone_from(&credentials.client);
         }
         if let Some(version) = self.introduces {
             // Nobody's: it is for what the edge asks by itself.
             let header = introduction::header(version, None);
-            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, Some(header))));
-        } else if tls || endpoint.name().is_some() {
-            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, None)));
+            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, tls, Some(header))));
+        } else if tls.is_some() || endpoint.name().is_some() {
+            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, tls, None)));
         }
         Some(peer)
+    }
+
+    /// How TLS is spoken with an endpoint at one of its addresses, where it is spoken.
+    pub(super) fn tls_at(&self, endpoint: &Address, at: &At) -> Option<Arc<Tls>> {
+        let (tls, credentials) = self.tls.as_ref()?;
+        // A name that no certificate can be for was refused by the configuration.
+        let config = credentials.of_endpoint(at, self.protocol);
+        Tls::new(config, tls.name_of(endpoint), self.protocol).map(Arc::new)
     }
 
     /// Makes a peer the client's own, where endpoints are to know who that is. `ends` are the client,
     /// and the address that it connected to.
     pub(crate) fn introduce(
         &self,
-        endpoint: &Address,
+        member: &Member,
         peer: &mut HttpPeer,
         ends: impl FnOnce() -> Option<(SocketAddr, SocketAddr)>,
     ) {
@@ -110,7 +115,8 @@ impl Reach {
             let header = introduction::header(version, ends());
             let digest = Sha256::new().chain_update(self.group.to_be_bytes()).chain_update(&header);
             peer.group_key = first_eight(&digest.finalize());
-            peer.options.custom_l4 = Some(Arc::new(self.dial(endpoint, Some(header))));
+            peer.options.custom_l4 =
+                Some(Arc::new(self.dial(&member.address, member.tls.as_ref(), Some(header))));
         }
     }
 
@@ -124,8 +130,9 @@ impl Reach {
         self.tls.is_some()
     }
 
-    fn dial(&self, endpoint: &Address, introduction: Option<Vec<u8>>) -> Dial {
+    fn dial(&self, endpoint: &Address, tls: Option<&Arc<Tls>>, introduction: Option<Vec<u8>>) -> Dial {
         Dial {
+            tls: tls.cloned(),
             within: self.timeouts.connect,
             introduction: introduction.map(Into::into),
             name: endpoint.name().and_then(|(host, _)| self.names.get(host).cloned()),

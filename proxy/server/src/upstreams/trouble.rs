@@ -1,8 +1,9 @@
 //! Why an endpoint could not be reached, or not be trusted.
 
 use pingora_core::{Error, ErrorType};
+use rustls::CertificateError;
 
-use super::dial::NotConnected;
+use super::tls::NotSecured;
 
 /// What went wrong before anything was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Trouble {
     Distrusted(Distrust),
     /// There was no TLS to be had with it.
     Handshake,
+    /// It does not agree to HTTP/2, and is to be asked in nothing else.
+    NotHttp2,
     /// It does not accept connections.
     Unreachable,
 }
@@ -37,56 +40,46 @@ pub(crate) enum Distrust {
 }
 
 impl Trouble {
-    /// Of an error from connecting; `tls` is whether there was to be TLS.
-    pub(crate) fn of(error: &Error, tls: bool) -> Self {
-        match error.etype() {
-            ErrorType::ConnectTimedout if tls && !is_of_dial(error) => Self::LateHandshake,
-            ErrorType::ConnectTimedout => Self::Late,
-            ErrorType::TLSHandshakeTimedout => Self::LateHandshake,
-            ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert => {
-                Distrust::of(&error.to_string()).map_or(Self::Handshake, Self::Distrusted)
-            }
-            _ => Self::Unreachable,
+    /// Of an error from connecting.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.root_cause().downcast_ref::<NotSecured>() {
+            Some(NotSecured::Late(_)) => Self::LateHandshake,
+            Some(NotSecured::Refused(why)) => Distrust::of(why).map_or(Self::Handshake, Self::Distrusted),
+            Some(NotSecured::BrokeOff(_)) => Self::Handshake,
+            Some(NotSecured::NotHttp2(_)) => Self::NotHttp2,
+            None if *error.etype() == ErrorType::ConnectTimedout => Self::Late,
+            None => Self::Unreachable,
         }
     }
 }
 
-/// Whether it is from before the handshake: where there is TLS, connections are opened by [`super::dial`].
-fn is_of_dial(error: &Error) -> bool {
-    error.cause.as_ref().is_some_and(|cause| cause.is::<NotConnected>())
-}
-
 impl Distrust {
-    /// Pingora hands on rustls's error as its text alone; the tests hold these words against rustls's own.
-    fn of(text: &str) -> Option<Self> {
-        let (_, why) = text.split_once("invalid peer certificate: ")?;
-        let known = [
-            ("certificate expired", Self::Expired),
-            ("Expired", Self::Expired),
-            ("certificate not valid yet", Self::NotYetValid),
-            ("NotValidYet", Self::NotYetValid),
-            ("UnknownIssuer", Self::UnknownIssuer),
-            // It names somebody who is trusted, and is not signed with that key.
-            ("BadSignature", Self::UnknownIssuer),
-            ("certificate not valid for", Self::OtherName),
-            ("NotValidForName", Self::OtherName),
-            ("certificate does not allow extended key usage", Self::Purpose),
-            ("InvalidPurpose", Self::Purpose),
-        ];
-        let found = known.into_iter().find(|(words, _)| why.starts_with(words));
-        Some(found.map_or(Self::Unverifiable, |(_, why)| why))
+    fn of(error: &rustls::Error) -> Option<Self> {
+        use CertificateError::{
+            BadSignature, Expired, ExpiredContext, InvalidPurpose, InvalidPurposeContext, NotValidForName,
+            NotValidForNameContext, NotValidYet, NotValidYetContext, UnknownIssuer,
+        };
+        let rustls::Error::InvalidCertificate(why) = error else { return None };
+        Some(match why {
+            Expired | ExpiredContext { .. } => Self::Expired,
+            NotValidYet | NotValidYetContext { .. } => Self::NotYetValid,
+            // The second names somebody who is trusted, and is not signed with that key.
+            UnknownIssuer | BadSignature => Self::UnknownIssuer,
+            NotValidForName | NotValidForNameContext { .. } => Self::OtherName,
+            InvalidPurpose | InvalidPurposeContext { .. } => Self::Purpose,
+            _ => Self::Unverifiable,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rustls::CertificateError;
     use rustls::pki_types::{ServerName, UnixTime};
 
     use super::*;
 
     #[test]
-    fn why_a_certificate_is_not_believed_is_read_from_rustls() {
+    fn why_a_certificate_is_not_believed_is_said_in_our_words() {
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000));
         let name = || ServerName::try_from("shop.example").unwrap();
         let purpose = CertificateError::InvalidPurposeContext {
@@ -108,9 +101,9 @@ mod tests {
             (CertificateError::BadSignature, Distrust::UnknownIssuer),
             (CertificateError::BadEncoding, Distrust::Unverifiable),
         ] {
-            let text = format!("TLS connect() failed: {}, SNI: x", rustls::Error::InvalidCertificate(error));
-            assert_eq!(Distrust::of(&text), Some(why), "{text}");
+            let error = rustls::Error::InvalidCertificate(error);
+            assert_eq!(Distrust::of(&error), Some(why), "{error}");
         }
-        assert_eq!(Distrust::of("received fatal alert: HandshakeFailure"), None);
+        assert_eq!(Distrust::of(&rustls::Error::DecryptError), None);
     }
 }

@@ -8,13 +8,11 @@ use edgeloom_core::ids::ClusterId;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{Uri, Version};
-use pingora_core::connectors::ConnectorOptions;
-use pingora_core::connectors::http::Connector;
-use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::Result;
+use pingora_core::connectors::{ConnectorOptions, http as pingora};
 use pingora_core::upstreams::peer::{HttpPeer, Peer as _};
-use pingora_core::{ErrorType, OrErr as _, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
@@ -22,6 +20,7 @@ use crate::exchange::Exchange;
 use crate::generation::Route;
 use crate::limits::{MIRROR_BODY_MAX, MIRROR_IDLE_MAX, MIRROR_TIMEOUT, MIRRORS_MAX};
 use crate::metrics::RouteMetrics;
+use crate::upstreams::Connector;
 
 /// A copy that is being made, while the body passes.
 pub(crate) struct Mirrored {
@@ -85,7 +84,7 @@ fn somebody(exchange: &Exchange, cluster: ClusterId) -> Option<HttpPeer> {
         let member = able.get(fastrand::usize(..able.len().max(1)))?;
         let mut peer = member.peer.clone();
         // Nobody's: connections are shared by the copies of all clients.
-        cluster.roster.reach().introduce(&member.address, &mut peer, || None);
+        cluster.roster.reach().introduce(member, &mut peer, || None);
         Some(peer)
     })
 }
@@ -115,7 +114,7 @@ impl Mirrored {
         let (mut session, _reused) = HTTP.get_http_session(&peer).await?;
         session.set_read_timeout(peer.options.read_timeout);
         session.set_write_timeout(peer.options.write_timeout);
-        let head = for_session(head, &session, &peer, body.len())?;
+        let head = framed(head, body.len())?;
         session.write_request_header(Box::new(head)).await?;
         if !body.is_empty() {
             session.write_request_body(body.into(), true).await?;
@@ -131,15 +130,9 @@ impl Mirrored {
     }
 }
 
-/// The head as the protocol of the connection has it, whichever it was made for.
-fn for_session(
-    mut head: RequestHeader,
-    session: &HttpSession,
-    peer: &HttpPeer,
-    size: usize,
-) -> Result<RequestHeader> {
+/// The head as HTTP/1.1 has it, whichever protocol it was made for: a stream of HTTP/2 puts the host where it belongs there.
+fn framed(mut head: RequestHeader, size: usize) -> Result<RequestHeader> {
     let host = head.uri.authority().map(|authority| authority.as_str().to_owned());
-    let host = host.or_else(|| Some(head.headers.get(HOST)?.to_str().ok()?.to_owned())).unwrap_or_default();
     let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     for of_the_connection in [&TRANSFER_ENCODING, &CONNECTION, &UPGRADE, &TE, &EXPECT] {
         head.remove_header(of_the_connection);
@@ -147,16 +140,9 @@ fn for_session(
     if size > 0 {
         head.insert_header(CONTENT_LENGTH, size)?;
     }
-    if matches!(session, HttpSession::H2(_)) {
-        let authority: Authority = host.parse().or_err(ErrorType::InvalidHTTPHeader, "the host of a copy")?;
-        let scheme = if peer.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
-        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
-        head.remove_header(&HOST);
-        head.set_uri(uri.or_err(ErrorType::InvalidHTTPHeader, "the target of a copy")?);
-        head.set_version(Version::HTTP_2);
-    } else {
-        head.set_uri(Uri::from(target));
-        head.set_version(Version::HTTP_11);
+    head.set_uri(Uri::from(target));
+    head.set_version(Version::HTTP_11);
+    if let Some(host) = host {
         head.insert_header(HOST, host)?;
     }
     Ok(head)
@@ -184,9 +170,9 @@ impl Drop for UnderWay {
 const MIRROR: HeaderName = HeaderName::from_static("x-edgeloom-mirror");
 
 /// Connections of copies are not those of exchanges: what a mirror does to them is its own matter.
-static HTTP: LazyLock<Connector> = LazyLock::new(|| {
+static HTTP: LazyLock<pingora::Connector<Connector>> = LazyLock::new(|| {
     let mut options = ConnectorOptions::new(MIRROR_IDLE_MAX);
     // As where requests are sent: a machine without root certificates must not keep the edge from starting.
     options.ca_file = Some("/dev/null".to_owned());
-    Connector::new(Some(options))
+    pingora::Connector::new_custom(Some(options.clone()), Connector::new(options))
 });

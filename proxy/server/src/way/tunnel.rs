@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::StatusCode;
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::client::HttpSession as Upstream;
-use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -21,7 +21,7 @@ use pingora_proxy::{ProxyHttp as _, Session};
 use crate::exchange::Exchange;
 use crate::limits::TRIES_MAX;
 use crate::listen::{Connection, Ending, Passed, Relay};
-use crate::way::Way;
+use crate::way::{Way, upstream};
 
 pub(super) use handshake::asked;
 
@@ -65,14 +65,12 @@ async fn connect(
 ) -> Result<(Stream, Box<HttpPeer>)> {
     let mut tries = 0;
     loop {
-        let mut peer = way.upstream_peer(session, exchange).await?;
-        // There is no upgrade in HTTP/2.
-        peer.options.alpn = ALPN::H1;
+        let peer = way.upstream_peer(session, exchange).await?;
         tries += 1;
-        match way.1.new_stream(&*peer).await {
+        // There is no upgrade in HTTP/2.
+        match way.1.stream_for_http1(&*peer).await {
             Ok(stream) => {
-                let digest = None;
-                way.connected_to_upstream(session, false, &peer, stream.id(), digest, exchange).await?;
+                upstream::connected(exchange, stream.id(), false);
                 return Ok((stream, peer));
             }
             Err(mut error) => {

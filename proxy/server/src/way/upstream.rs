@@ -13,15 +13,16 @@ use http::header::SET_COOKIE;
 use http::{StatusCode, Version};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use crate::exchange::{Attempt, Exchange, Tried};
 use crate::generation::Cluster;
 use crate::limits::STALE_MAX;
 use crate::rescue::Failure;
-use crate::upstreams::Watch;
 use crate::upstreams::endpoint::Busy;
+use crate::upstreams::{Times, Watch};
+use crate::way::hop;
 
 pub(crate) use choice::Chosen;
 
@@ -75,7 +76,7 @@ fn begin(session: &Session, exchange: &mut Exchange, chosen: Chosen) -> Option<B
     let member = members.as_deref().or_else(|| cluster.roster.fixed())?.get(position)?;
     member.endpoint.ask();
     let mut peer = Box::new(member.peer.clone());
-    cluster.roster.reach().introduce(&member.address, &mut peer, || ends(session, exchange));
+    cluster.roster.reach().introduce(member, &mut peer, || ends(session, exchange));
     if let Some(total) = total {
         shorten(&mut peer, total.saturating_duration_since(Instant::now()));
     }
@@ -124,29 +125,41 @@ fn deadline(exchange: &Exchange, of: impl Fn(&Cluster) -> Option<Duration>) -> O
     exchange.began.checked_add(of(cluster)?)
 }
 
-/// An endpoint has been connected to, or was already.
-pub(super) fn connected(exchange: &mut Exchange, connection: RawFd) {
+/// An endpoint has been connected to, or was already; `shared` is whether others are asked on the same connection.
+pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, shared: bool) {
     let now = Instant::now();
     exchange.asked_upstream = Some(now);
     let Some(attempt) = &mut exchange.attempt else { return };
     let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
     let (timeouts, retry) = (&cluster.plan.timeouts, &cluster.plan.retry);
     // Where it is longer, Pingora has it for the time between two reads.
-    let first_byte = timeouts.first_byte.filter(|first_byte| *first_byte < timeouts.read);
+    let first_byte = timeouts.first_byte.filter(|first_byte| shared || *first_byte < timeouts.read);
     let head = [first_byte, retry.per_try].into_iter().flatten().min();
     let head = head.and_then(|head| now.checked_add(head));
-    let due = [head, attempt.total].into_iter().flatten().min();
-    attempt.due = due.map(|due| (connection, due));
+    if shared {
+        attempt.times = Some(Times { head, silence: Some(timeouts.read), total: attempt.total });
+    } else {
+        let due = [head, attempt.total].into_iter().flatten().min();
+        attempt.due = due.map(|due| (connection, due));
+    }
 }
 
-/// The request is about to be sent. A connection that others share is not cut off for one of them.
-pub(super) fn sending(version: Version, exchange: &mut Exchange) {
-    if let Some(attempt) = &mut exchange.attempt
-        && let Some((connection, due)) = attempt.due.take()
-        && version != Version::HTTP_2
-    {
+/// The request is about to be sent. A connection that others share is not cut off for one of them: its request takes
+/// along how long it may take.
+///
+/// # Errors
+///
+/// Where it can not be said in HTTP/2, and the client is to blame.
+pub(super) fn sending(request: &mut RequestHeader, exchange: &mut Exchange) -> Result<()> {
+    let Some(attempt) = &mut exchange.attempt else { return Ok(()) };
+    if let Some(times) = attempt.times {
+        hop::strip_request(request)?;
+        request.set_version(Version::HTTP_2);
+        request.extensions_mut().insert(times);
+    } else if let Some((connection, due)) = attempt.due.take() {
         attempt.watch = Watch::over(connection, due);
     }
+    Ok(())
 }
 
 /// Remembers the endpoint that could not be connected to, and lets another be tried.

@@ -22,6 +22,7 @@ mod tunnels; // what goes on in another protocol
 mod reach; // how they are reached
 mod names; // where their names lead
 mod upstream_tls; // how they are spoken to in secret
+mod upstream_http2; // how those are asked that share connections
 mod mirror; // who is sent copies
 mod response_filters; // what filters say to the answer
 mod answers; // what the edge itself says

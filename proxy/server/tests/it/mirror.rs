@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use edgeloom_testbed::{Client, Edge, Origin, Request};
+use edgeloom_testbed::{Authority, Client, Edge, Manner, Order, Origin, OriginTls, Request};
+use tempfile::TempDir;
 
 fn edge(real: &Origin, shadow: &str, share: &str) -> Edge {
     edge_with(real, shadow, share, "http1", "http1")
@@ -155,4 +156,72 @@ fn a_share_is_copied() {
         assert!(Instant::now() < deadline, "{}", shadow.requests());
     }
     assert!(shadow.requests() < 300, "{}", shadow.requests());
+}
+
+#[test]
+fn copies_are_sent_in_secret_where_the_mirror_wants_that() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let certificate = OriginTls::showing(&authority.issue(&Order::server(&["shop.example"])));
+    for protocol in ["http1", "http2", "auto"] {
+        let (real, shadow) = (Origin::echo("real"), Origin::secure(Manner::echo(), &certificate));
+        let mirror = |name: &str| {
+            Edge::start(&format!(
+                "
+                clusters:
+                  real: {{ endpoints: ['{}'] }}
+                  shadow: {{ endpoints: ['{}'], protocol: {protocol}, tls: {{ name: {name}, ca: {} }} }}
+                routes: [{{ name: all, to: real, mirror: {{ to: shadow }} }}]
+                ",
+                real.address(),
+                shadow.address(),
+                ca.display()
+            ))
+        };
+        let edge = mirror("shop.example");
+        for n in 1..=3 {
+            assert_eq!(edge.request(Request::post("/form", "a=b")).echo().body_length, 3, "{protocol}");
+            // One after the other, so that each finds the connection of the one before.
+            wait_for(&edge, "answered", n);
+        }
+        assert_eq!((shadow.requests(), shadow.connections()), (3, 1), "{protocol}");
+        // Nobody waits for one that can not be trusted, either, and it is told nothing.
+        let edge = mirror("other.example");
+        assert_eq!(edge.get("/").status(), 200);
+        wait_for(&edge, "failed", 1);
+        assert_eq!(shadow.requests(), 3);
+    }
+}
+
+#[test]
+fn a_mirror_that_takes_its_time_is_nobody_elses_matter() {
+    let pause = Duration::from_millis(700);
+    for protocol in ["http1", "http2"] {
+        let real = Origin::echo("real");
+        let slow = Origin::behaving(Manner::saying("shadow").slow(pause));
+        let mirror = |timeouts: &str| {
+            Edge::start(&format!(
+                "
+                clusters:
+                  real: {{ endpoints: ['{}'] }}
+                  shadow: {{ endpoints: ['{}'], protocol: {protocol}{timeouts} }}
+                routes: [{{ name: all, to: real, mirror: {{ to: shadow }} }}]
+                ",
+                real.address(),
+                slow.address()
+            ))
+        };
+        let edge = mirror("");
+        let began = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(edge.request(Request::post("/", "hello")).echo().body_length, 5);
+        }
+        assert!(began.elapsed() < 5 * pause, "the client has waited for the mirror: {:?}", began.elapsed());
+        wait_for(&edge, "answered", 5);
+        // The mirror has the times of its own cluster.
+        let edge = mirror(", timeouts: { read: 100ms }");
+        assert_eq!(edge.get("/").status(), 200);
+        wait_for(&edge, "failed", 1);
+    }
 }

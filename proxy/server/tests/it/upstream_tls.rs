@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use edgeloom_testbed::{Authority, Edge, Launch, Manner, Order, Origin, OriginTls};
+use edgeloom_testbed::{Authority, Death, Edge, Launch, Manner, Order, Origin, OriginTls};
 use tempfile::TempDir;
 
 /// An authority, and a folder with its certificate in `ca.pem`.
@@ -268,4 +268,76 @@ fn files_that_can_not_be_used_are_told_before_the_start() {
         let error = start(&tls);
         assert!(error.contains("`tls` of cluster `origin`: ") && error.contains(why), "{tls}: {error}");
     }
+}
+
+/// Which of an origin's handshakes went on with an earlier session.
+fn resumed(origin: &Origin) -> Vec<bool> {
+    origin.handshakes().iter().map(|handshake| handshake.resumed).collect()
+}
+
+#[test]
+fn sessions_with_an_endpoint_go_on_where_they_ended() {
+    let world = World::new();
+    let identity = world.authority.issue(&Order::server(&["shop.example"]));
+    let files = world.authority.issue(&Order::client("edge")).write(world.path(), "edge");
+    let shown = format!(", certificate: {}, key: {}", files.chain.display(), files.key.display());
+    let closing = Manner::saying("hello").dying(Death::AfterAnswer);
+    for (demanding, shown) in [(false, ""), (true, shown.as_str())] {
+        let tls = OriginTls::showing(&identity);
+        let tls = if demanding { tls.demanding(&world.authority) } else { tls };
+        let origin = Origin::secure(closing.clone(), &tls);
+        let edge = edge(&origin, &format!("tls: {{ name: shop.example, {}{shown} }}", world.ca()));
+        (0..3).for_each(|_| assert_eq!(edge.get("/").status(), 200));
+        // What is the same for the next generation is the same connection's, if there is one, and the same session's.
+        edge.edit(|yaml| format!("{yaml}\n# changed\nlimits: {{ exchanges: 77 }}\n"));
+        super::said(&edge, "generation 2 is live");
+        assert_eq!(edge.get("/").status(), 200);
+        assert_eq!(resumed(&origin), [false, true, true, true], "{demanding}");
+        if demanding {
+            assert!(origin.handshakes().iter().all(|handshake| !handshake.chain.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn a_session_is_not_lent_to_those_who_trust_others() {
+    let world = World::new();
+    let identity = world.authority.issue(&Order::server(&["shop.example"]));
+    let closing = Manner::saying("hello").dying(Death::AfterAnswer);
+    let origin = Origin::secure(closing.clone(), &OriginTls::showing(&identity));
+    let address = origin.address();
+    let (stranger, files) = (World::new(), world.authority.issue(&Order::client("edge")));
+    let files = files.write(world.path(), "edge");
+    let (ca, other_ca) = (world.ca(), stranger.ca());
+    let shown = format!("certificate: {}, key: {}", files.chain.display(), files.key.display());
+    let edge = Edge::start(&format!(
+        "
+        clusters:
+          open: {{ endpoints: ['{address}'], tls: {{ name: shop.example, verify: false }} }}
+          known: {{ endpoints: ['{address}'], tls: {{ name: shop.example, {ca} }} }}
+          same: {{ endpoints: ['{address}'], tls: {{ name: shop.example, {ca} }} }}
+          shown: {{ endpoints: ['{address}'], tls: {{ name: shop.example, {ca}, {shown} }} }}
+          strange: {{ endpoints: ['{address}'], retries: 0, tls: {{ name: shop.example, {other_ca} }} }}
+        routes:
+          - {{ name: open, when: {{ path: /open }}, to: open }}
+          - {{ name: known, when: {{ path: /known }}, to: known }}
+          - {{ name: same, when: {{ path: /same }}, to: same }}
+          - {{ name: shown, when: {{ path: /shown }}, to: shown }}
+          - {{ name: strange, when: {{ path: /strange }}, to: strange }}
+        ",
+    ));
+    for (path, goes_on) in [
+        ("/open", false),
+        ("/known", false),
+        ("/shown", false),
+        ("/same", true),
+        ("/known", true),
+        ("/open", true),
+    ] {
+        assert_eq!(edge.get(path).status(), 200, "{path}");
+        assert_eq!(resumed(&origin).last(), Some(&goes_on), "{path}");
+    }
+    // A session that others have would spare them to look at the certificate.
+    assert_eq!(edge.get("/strange").status(), 502);
+    assert_eq!(resumed(&origin).len(), 6);
 }

@@ -47,7 +47,10 @@ pub(super) async fn answer(
     };
     let body = match manner.death {
         Some(Death::InBody) => {
-            Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false }))
+            Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false, silent: false }))
+        }
+        Some(Death::Silent) => {
+            Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false, silent: true }))
         }
         Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer | Death::Nonsense) | None => {
             Either::Left(Full::new(body))
@@ -99,10 +102,11 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// Announces `length` bytes, sends one, and breaks off.
+/// Announces `length` bytes, sends one, and breaks off or says no more.
 pub(super) struct BrokenBody {
     length: usize,
     begun: bool,
+    silent: bool,
 }
 
 impl Body for BrokenBody {
@@ -113,6 +117,9 @@ impl Body for BrokenBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.begun && self.silent {
+            return Poll::Pending;
+        }
         if self.begun {
             // The end, though more was announced: hyper breaks the connection off.
             return Poll::Ready(None);

@@ -37,6 +37,8 @@ pub enum Death {
     AfterAnswer,
     /// When something was sent, after an answer that is no HTTP.
     Nonsense,
+    /// Never, but after the head and one byte of an answer it says no more.
+    Silent,
 }
 
 impl Manner {

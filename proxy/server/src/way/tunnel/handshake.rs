@@ -1,15 +1,13 @@
 //! The heads of a handshake: hop by hop, so that each side hears of this hop only.
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{StatusCode, Version};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use crate::exchange::Exchange;
+use crate::way::hop::{self, tokens};
 
 /// The protocol that the client asks for, if it is one that this route lets through.
 ///
@@ -40,12 +38,6 @@ fn is_named(protocol: &str, name: &str) -> bool {
     protocol.split('/').next().is_some_and(|named| named.eq_ignore_ascii_case(name))
 }
 
-/// The elements of a list over all lines of a header, but for those that are no text.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
-}
-
 /// The head for the endpoint: the client's, but for what was meant for us, and with this protocol alone.
 ///
 /// # Errors
@@ -53,16 +45,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 /// Where the client calls hop-by-hop what is ours to vouch for.
 pub(super) fn request(sent: &RequestHeader, protocol: &str) -> Result<RequestHeader> {
     let mut head = sent.clone();
-    for nominated in nominated(&sent.headers) {
-        if edgeloom_core::head::is_reserved(nominated.as_str()) && !is_hop_by_hop(&nominated) {
-            let text = "what the edge vouches for is nominated by `connection`";
-            return Err(Error::explain(ErrorType::InvalidHTTPHeader, text).into_down());
-        }
-        head.remove_header(&nominated);
-    }
-    for name in HOP_BY_HOP {
-        head.remove_header(&name);
-    }
+    hop::strip_request(&mut head)?;
     head.set_version(Version::HTTP_11);
     head.insert_header(CONNECTION, UPGRADES)?;
     head.insert_header(UPGRADE, protocol)?;
@@ -75,12 +58,7 @@ pub(super) fn request(sent: &RequestHeader, protocol: &str) -> Result<RequestHea
 ///
 /// Where the protocol is no header's value, which it has been.
 pub(super) fn strip_response(header: &mut ResponseHeader, protocol: &str) -> Result<()> {
-    for name in nominated(&header.headers) {
-        header.remove_header(&name);
-    }
-    for name in HOP_BY_HOP.iter().filter(|name| **name != TRANSFER_ENCODING && **name != TRAILER) {
-        header.remove_header(name);
-    }
+    hop::strip_response(header);
     if header.status == StatusCode::SWITCHING_PROTOCOLS {
         header.insert_header(CONNECTION, UPGRADES)?;
         header.insert_header(UPGRADE, protocol)?;
@@ -118,29 +96,7 @@ pub(super) fn frame(header: &mut ResponseHeader) -> Result<()> {
     Ok(())
 }
 
-/// The headers that `connection` says are meant for the next hop only (RFC 9110 section 7.6.1).
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    tokens(headers, &CONNECTION).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect()
-}
-
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
-}
-
 const UPGRADES: &str = "upgrade";
-
-const HOP_BY_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
 
 #[cfg(test)]
 mod tests {

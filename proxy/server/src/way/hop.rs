@@ -1,0 +1,65 @@
+//! What is meant for one hop only, and so for us: the next one does not hear of it.
+
+use http::header::{
+    CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+/// Takes out of a request what was meant for us.
+///
+/// # Errors
+///
+/// Where the client calls hop-by-hop what is ours to vouch for.
+pub(super) fn strip_request(head: &mut RequestHeader) -> Result<()> {
+    for nominated in nominated(&head.headers) {
+        if edgeloom_core::head::is_reserved(nominated.as_str()) && !is_hop_by_hop(&nominated) {
+            let text = "what the edge vouches for is nominated by `connection`";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, text).into_down());
+        }
+        head.remove_header(&nominated);
+    }
+    for name in HOP_BY_HOP {
+        head.remove_header(&name);
+    }
+    Ok(())
+}
+
+/// Takes out of a response what was meant for us, but for what says how long it is.
+pub(super) fn strip_response(header: &mut ResponseHeader) {
+    for name in nominated(&header.headers) {
+        header.remove_header(&name);
+    }
+    for name in HOP_BY_HOP.iter().filter(|name| **name != TRANSFER_ENCODING && **name != TRAILER) {
+        header.remove_header(name);
+    }
+}
+
+/// The elements of a list over all lines of a header, but for those that are no text.
+pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+}
+
+/// The headers that `connection` says are meant for the next hop only (RFC 9110 section 7.6.1).
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    tokens(headers, &CONNECTION).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect()
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
+const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
