@@ -18,7 +18,7 @@ use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
 };
-use crate::limits::RELOADS_WAITING_MAX;
+use crate::limits::{CLOSE_TIMEOUT, DRAIN_POLL, RELOADS_WAITING_MAX};
 use crate::lines::{Lines, Writer};
 use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
@@ -46,6 +46,7 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
         ready: Arc::default(),
         log,
         own_log,
+        cut: watch::Sender::new(false),
         config,
         builder,
     };
@@ -146,6 +147,8 @@ struct Running {
     ready: Arc<Readiness>,
     log: Lines,
     own_log: Lines,
+    /// Told when a shutdown has waited for as long as it may.
+    cut: watch::Sender<bool>,
 }
 
 impl Running {
@@ -201,6 +204,7 @@ impl Running {
                 log: self.log.clone(),
                 metrics: Arc::clone(&self.builder.metrics),
                 admission: self.admission,
+                cut: self.cut.subscribe(),
             };
             let threads = crate::startup::workers(&self.config);
             workers.spawn(bound.serve(
@@ -271,9 +275,26 @@ impl Running {
             cut_off = ended(&self.generations, &self.connections, drain) => cut_off,
             () = signals.stop() => self.generations.open(),
         };
+        if cut_off > 0 {
+            self.cut_tunnels(cut_off).await;
+        }
         match cut_off {
             0 => tracing::info!("every exchange has ended"),
             _ => tracing::warn!(cut_off, "{cut_off} exchanges were cut off"),
+        }
+    }
+}
+
+impl Running {
+    /// Ends tunnels of which `open` exchanges consist in part, and waits for their lines in the access log. Other exchanges
+    /// have none: what would become of them is not known.
+    async fn cut_tunnels(&self, open: usize) {
+        let tunnels = usize::try_from(self.builder.metrics.tunnels.get()).unwrap_or(usize::MAX);
+        let others = open.saturating_sub(tunnels);
+        self.cut.send_replace(true);
+        let deadline = tokio::time::Instant::now() + CLOSE_TIMEOUT;
+        while self.generations.open() > others && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
         }
     }
 }

@@ -29,6 +29,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::sync::watch;
 
 use crate::admission::Admission;
 use crate::exchange::Exchange;
@@ -53,6 +54,8 @@ pub(crate) struct Edge {
     pub(crate) log: Lines,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admission: &'static Admission,
+    /// Whether a shutdown has waited for as long as it may.
+    pub(crate) cut: watch::Receiver<bool>,
 }
 
 /// The way of a request, as Pingora calls it; and what connects to endpoints where Pingora does not.

@@ -53,6 +53,8 @@ pub(crate) enum Ending {
     EndpointBrokeOff,
     #[error("nothing passed for too long")]
     Idle,
+    #[error("the edge was shut down")]
+    Shutdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
     /// How it ended, if it has.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending
+    }
+
+    /// Nothing passes any more.
+    pub(crate) fn cut(&mut self) {
+        self.ending.get_or_insert(Ending::Shutdown);
     }
 
     /// Passes on what there is, until both sides have closed or one is gone.

@@ -6,7 +6,7 @@
 
 mod handshake; // which heads are sent, and which are believed
 
-use std::future::ready;
+use std::future::{pending, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -99,7 +99,11 @@ async fn ask(
     upstream.write_timeout = peer.options.write_timeout;
     upstream.write_request_header(Box::new(head)).await.map_err(Error::into_up)?;
     loop {
-        upstream.read_response().await.map_err(Error::into_up)?;
+        tokio::select! {
+            biased;
+            heard = upstream.read_response() => { heard.map_err(Error::into_up)?; }
+            gone = hangs_up(session) => return Err(gone),
+        }
         let Some(header) = upstream.resp_header() else {
             return Err(Error::explain(ErrorType::InternalError, "a response without a head").into_in());
         };
@@ -116,6 +120,14 @@ async fn ask(
         }
         handshake::strip_response(&mut header, protocol)?;
         return Ok((upstream, header));
+    }
+}
+
+/// The client has gone: nobody waits for what the endpoint is still pondering. What it says early is kept for the tunnel.
+async fn hangs_up(session: &mut Session) -> Box<Error> {
+    match session.downstream_session.read_body_or_idle(true).await {
+        Err(gone) => gone.into_down(),
+        Ok(_) => pending().await,
     }
 }
 
@@ -158,10 +170,17 @@ async fn open(
         Some(connection) => connection.tunnel(relay),
         None => return Err(Error::explain(ErrorType::InternalError, "not a connection of ours").into_in()),
     }
-    // All that is left to write to the client comes from the endpoint: flushing it is the tunnel.
-    let flushed = session.downstream_session.finish_body().await;
+    let mut cut = way.0.cut.clone();
+    let flushed = tokio::select! {
+        // All that is left to write to the client comes from the endpoint: flushing it is the tunnel.
+        flushed = session.downstream_session.finish_body() => flushed,
+        _ = cut.wait_for(|cut| *cut) => Ok(()),
+    };
     drop(open);
-    let tunnelled = session.stream().and_then(Connection::beneath).and_then(Connection::tunnelled);
+    let connection = session.stream().and_then(Connection::beneath);
+    // One that has ended by itself stays as it is.
+    connection.into_iter().for_each(Connection::cut_tunnel);
+    let tunnelled = connection.and_then(Connection::tunnelled);
     exchange.tunnel = tunnelled
         .map(|(passed, ending)| Box::new(Tunnel { protocol: protocol.into(), opened, passed, ending }));
     // The client is gone then, which is an end of a tunnel like others.

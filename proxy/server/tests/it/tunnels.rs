@@ -1,3 +1,5 @@
+mod endpoints; // how they are reached, and what becomes of those that fail
+
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -279,6 +281,9 @@ fn a_tunnel_stays_open_through_swaps_and_is_cut_when_a_shutdown_has_waited_for_l
     super::said(&stage.edge, "1 exchanges were cut off");
     assert_eq!(client.to_end(SOON).unwrap().as_deref(), Some(&b""[..]));
     assert_eq!(endpoint.to_end(SOON).unwrap().as_deref(), Some(&b""[..]));
+    let line = stage.line();
+    assert_eq!((&line["status"], &line["tunnel"]["ended"]), (&101.into(), &"the edge was shut down".into()));
+    assert_eq!((&line["bytes_in"], &line["bytes_out"]), (&11.into(), &11.into()));
 }
 
 /// Each direction on its own; that both may be full at once is asked beside the code.

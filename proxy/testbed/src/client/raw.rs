@@ -2,13 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConnection, ServerConnection, StreamOwned};
 
 use super::ClientError;
-use crate::tls::Tls;
+use crate::tls::{OriginTls, Tls};
 
 /// One connection, without any idea of HTTP but where an answer ends.
 pub struct Raw {
@@ -20,6 +21,8 @@ pub struct Raw {
 enum Wire {
     Plain(TcpStream),
     Secure(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Serving(Box<StreamOwned<ServerConnection, TcpStream>>),
+    Unix(UnixStream),
 }
 
 impl Raw {
@@ -65,6 +68,35 @@ impl Raw {
         Ok(Self { wire: Wire::Plain(stream), received: Vec::new(), ended: false })
     }
 
+    /// The same over TLS, once both sides have shaken hands.
+    ///
+    /// # Errors
+    ///
+    /// As above, or where it does not come to a TLS connection.
+    pub fn accept_secure(listener: &TcpListener, tls: &OriginTls) -> Result<Self, ClientError> {
+        let (stream, address) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        let failed = |source| ClientError::Handshake { address, source };
+        let config = tls.config().map_err(|error| failed(std::io::Error::other(error)))?;
+        let connection =
+            ServerConnection::new(Arc::new(config)).map_err(|error| failed(std::io::Error::other(error)))?;
+        let mut serving = Box::new(StreamOwned::new(connection, stream));
+        while serving.conn.is_handshaking() {
+            serving.conn.complete_io(&mut serving.sock).map_err(failed)?;
+        }
+        Ok(Self { wire: Wire::Serving(serving), received: Vec::new(), ended: false })
+    }
+
+    /// The other side of the next connection that comes in at this Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not give it to us.
+    pub fn accept_unix(listener: &UnixListener) -> Result<Self, ClientError> {
+        let (stream, _) = listener.accept()?;
+        Ok(Self { wire: Wire::Unix(stream), received: Vec::new(), ended: false })
+    }
+
     /// # Errors
     ///
     /// Where the other side takes nothing more.
@@ -75,6 +107,11 @@ impl Raw {
                 secure.write_all(bytes)?;
                 Ok(secure.flush()?)
             }
+            Wire::Serving(serving) => {
+                serving.write_all(bytes)?;
+                Ok(serving.flush()?)
+            }
+            Wire::Unix(stream) => Ok(stream.write_all(bytes)?),
         }
     }
 
@@ -84,7 +121,10 @@ impl Raw {
     ///
     /// Where the system has no such clock.
     pub fn patience(&mut self, within: Duration) -> Result<(), ClientError> {
-        Ok(self.socket().set_write_timeout(Some(within))?)
+        Ok(match self.socket() {
+            Socket::Tcp(stream) => stream.set_write_timeout(Some(within)),
+            Socket::Unix(stream) => stream.set_write_timeout(Some(within)),
+        }?)
     }
 
     /// Says that nothing more will be sent.
@@ -93,7 +133,14 @@ impl Raw {
     ///
     /// Where the connection is gone already.
     pub fn finish(&mut self) -> Result<(), ClientError> {
-        Ok(self.socket().shutdown(Shutdown::Write)?)
+        if let Wire::Serving(serving) = &mut self.wire {
+            serving.conn.send_close_notify();
+            serving.flush()?;
+        }
+        Ok(match self.socket() {
+            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }?)
     }
 
     /// One answer: up to the length that it states, else up to the end of the
@@ -168,10 +215,12 @@ impl Raw {
         }
     }
 
-    fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> Socket<'_> {
         match &self.wire {
-            Wire::Plain(stream) => stream,
-            Wire::Secure(secure) => &secure.sock,
+            Wire::Plain(stream) => Socket::Tcp(stream),
+            Wire::Secure(secure) => Socket::Tcp(&secure.sock),
+            Wire::Serving(serving) => Socket::Tcp(&serving.sock),
+            Wire::Unix(stream) => Socket::Unix(stream),
         }
     }
 
@@ -180,11 +229,16 @@ impl Raw {
         else {
             return Ok(More::Late);
         };
-        self.socket().set_read_timeout(Some(left))?;
+        match self.socket() {
+            Socket::Tcp(stream) => stream.set_read_timeout(Some(left)),
+            Socket::Unix(stream) => stream.set_read_timeout(Some(left)),
+        }?;
         let mut buffer = [0; 16 * 1024];
         let read = match &mut self.wire {
             Wire::Plain(stream) => stream.read(&mut buffer),
             Wire::Secure(secure) => secure.read(&mut buffer),
+            Wire::Serving(serving) => serving.read(&mut buffer),
+            Wire::Unix(stream) => stream.read(&mut buffer),
         };
         match read {
             Ok(0) => Ok(More::Ended),
@@ -203,6 +257,12 @@ impl Raw {
             },
         }
     }
+}
+
+/// What is beneath.
+enum Socket<'a> {
+    Tcp(&'a TcpStream),
+    Unix(&'a UnixStream),
 }
 
 #[derive(PartialEq, Eq)]

@@ -18,6 +18,12 @@ impl Connection {
         *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(relay));
     }
 
+    /// Ends the tunnel, if there is one: there is no time left for what is still to come.
+    pub(crate) fn cut_tunnel(&self) {
+        let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
+        tunnel.iter_mut().for_each(|relay| relay.cut());
+    }
+
     /// What has passed through the tunnel, and how it ended; `None` where there was none.
     pub(crate) fn tunnelled(&self) -> Option<(Passed, Ending)> {
         let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
