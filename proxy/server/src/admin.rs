@@ -6,7 +6,6 @@ mod generation;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN};
@@ -19,8 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::descriptors::Shortage;
 use crate::generation::{Generations, Trigger};
-use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_HEAD_TIMEOUT};
+use crate::limits::{ACCEPT_PAUSE, ADMIN_CONNECTIONS_MAX, ADMIN_HEAD_TIMEOUT};
 use crate::lines::Lines;
 use crate::listen::Connections;
 use crate::listen::tls::Certificate;
@@ -75,6 +75,7 @@ POST /v1/reload      read the configuration again; 200 with the generation, or 4
 /// Serves until the listener is dropped with the runtime.
 pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     let room = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    let mut shortage = Shortage::default();
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
@@ -87,11 +88,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
                     drop(permit);
                 });
             }
-            Err(error) => {
-                tracing::warn!(%error, "the admin listener could not accept a connection");
-                // Out of file descriptors, most likely: let some be closed.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+            Err(error) => tokio::time::sleep(shortage.met(&"the admin listener", &error, ACCEPT_PAUSE)).await,
         }
     }
 }

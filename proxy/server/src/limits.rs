@@ -21,8 +21,16 @@ pub(crate) const MALFORMED_STREAMS_MAX: u32 = 32;
 pub(crate) const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long nothing is accepted after a connection could not be: long enough for somebody to leave,
-/// and not to fill the log.
+/// and not to keep a worker busy.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the log hears nothing more of connections that can not be accepted: a line tells how many there have been.
+pub(crate) const SHORTAGE_TOLD: Duration = Duration::from_secs(60);
+
+/// What the process has open beside connections of clients and to endpoints, at most and roughly: copies on their way
+/// ([`MIRRORS_MAX`]) and their idle connections ([`MIRROR_IDLE_MAX`]), the operator's connections
+/// ([`ADMIN_CONNECTIONS_MAX`]), and listeners, logs, look-ups, checks, and the runtime's own.
+pub(crate) const DESCRIPTORS_RESERVED: u64 = 512;
 
 /// The most TLS sessions that are kept for each listener, for TLS 1.2 clients that take no tickets: old
 /// libraries, of which a busy edge sees hundreds. Each is some 200 bytes, and a client's certificate.

@@ -33,6 +33,7 @@ use door::{Door, Wire};
 use edgeloom_config::{Bind, Listener};
 use edgeloom_core::wire::announcement::LOCAL;
 
+use crate::descriptors::Shortage;
 use crate::limits::{ACCEPT_PAUSE, TRIES_MAX, UPSTREAM_IDLE_MAX};
 use crate::upstreams::Connector;
 use crate::way::{Edge, Way};
@@ -59,6 +60,7 @@ impl Bound {
             Err(error) => return tracing::error!(address = %at, %error, "can not serve"),
         };
         let door = Arc::new(Door::new(proxy, edge, &listener, connections));
+        let mut shortage = Shortage::default();
         loop {
             let accepted = tokio::select! {
                 accepted = accepting.accept() => accepted,
@@ -69,11 +71,7 @@ impl Bound {
                     let (door, stop) = (Arc::clone(&door), stop.clone());
                     tokio::spawn(async move { door.converse(stream, peer, &stop).await });
                 }
-                Err(error) => {
-                    tracing::error!(address = %at, %error, "a connection can not be accepted");
-                    // Most likely there are too many open files: somebody has to leave first.
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => tokio::time::sleep(shortage.met(&at, &error, ACCEPT_PAUSE)).await,
             }
         }
         drop(accepting);

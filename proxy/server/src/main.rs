@@ -6,6 +6,7 @@
 mod cli; // what the operator typed
 mod startup; // from a configuration to a running edge, and to its end
 mod listen; // where clients come in
+mod descriptors; // how many of them the system has room for
 mod admission; // how many exchanges there may be
 mod way; // the way of a request
 mod exchange; // what is known of one

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Admin, Readiness};
 use crate::admission::Admission;
+use crate::descriptors;
 use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
@@ -31,6 +32,7 @@ use crate::way::Edge;
 ///
 /// Where anything that it names can not be used, in a sentence that says what and why.
 pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
+    descriptors::raise();
     let (builder, obituaries, Attempt { seen, drafted }) = first_attempt(path)?;
     let draft = drafted?;
     draft.warn();

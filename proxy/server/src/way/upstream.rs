@@ -16,6 +16,7 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use crate::descriptors;
 use crate::exchange::{Attempt, Exchange, Tried};
 use crate::generation::Cluster;
 use crate::limits::STALE_MAX;
@@ -164,6 +165,12 @@ pub(super) fn sending(request: &mut RequestHeader, exchange: &mut Exchange) -> R
 
 /// Remembers the endpoint that could not be connected to, and lets another be tried.
 pub(super) fn unreachable(session: &Session, exchange: &mut Exchange, mut error: Box<Error>) -> Box<Error> {
+    if descriptors::is_shortage(error.root_cause()) {
+        // No other endpoint can be reached either, and none of them has done anything wrong.
+        exchange.failure = Some(Failure::Busy);
+        error.set_retry(false);
+        return error;
+    }
     let again = again(session, exchange, Trouble::Connect);
     error.set_retry(again);
     error

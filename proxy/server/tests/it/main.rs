@@ -11,6 +11,7 @@ mod identify; // who is asking
 mod heads; // what is refused, and what is taken
 mod limits; // how much a client may take
 mod slow; // what those can do who take their time
+mod descriptors; // how many files there may be
 mod routing; // what they asked for
 mod request_filters; // what filters say to it
 mod upstreams; // who answers

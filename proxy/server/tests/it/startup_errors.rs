@@ -32,7 +32,8 @@ fn with_filter(module: &str, filter: &str) -> String {
 fn a_port_that_is_taken_is_named() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = held.local_addr().unwrap();
-    let rest = "clusters: { a: { endpoints: ['127.0.0.1:1'] } }\nroutes: [{ name: all, to: a }]";
+    // Few enough for any machine to have nothing to say of it.
+    let rest = "limits: { connections: 9 }\nclusters: { a: { endpoints: ['127.0.0.1:1'] } }\nroutes: [{ name: all, to: a }]";
     let listener = refused(&format!("listeners: [{{ bind: '{address}' }}]\n{rest}"));
     assert_eq!(
         listener,
@@ -130,7 +131,10 @@ fn check_does_what_a_start_does_but_listen() {
         let filter = with_filter(&format!("'file:{}'", headers.display()), settings);
         std::fs::write(
             &file,
-            format!("listeners: [{{ bind: '127.0.0.1:0' }}]\ncache: off\n{}", unindented(&filter)),
+            format!(
+                "listeners: [{{ bind: '127.0.0.1:0' }}]\nlimits: {{ connections: 9 }}\ncache: off\n{}",
+                unindented(&filter)
+            ),
         )
         .unwrap();
     };

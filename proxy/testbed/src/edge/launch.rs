@@ -23,6 +23,7 @@ pub struct Launch {
     configuration: Written,
     binary: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
+    descriptors: Option<(u64, u64)>,
     patience: Duration,
 }
 
@@ -69,7 +70,7 @@ impl Launch {
     }
 
     fn of(configuration: Written) -> Self {
-        Self { configuration, binary: None, environment: Vec::new(), patience: PATIENCE }
+        Self { configuration, binary: None, environment: Vec::new(), descriptors: None, patience: PATIENCE }
     }
 
     /// Not the binary that EDGELOOM_BIN names, or cargo built.
@@ -82,6 +83,13 @@ impl Launch {
     #[must_use]
     pub fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// How many files it may have open: the limit that it begins with, and the most that it may raise that to.
+    #[must_use]
+    pub fn descriptors(mut self, soft: u64, hard: u64) -> Self {
+        self.descriptors = Some((soft, hard));
         self
     }
 
@@ -102,7 +110,7 @@ impl Launch {
             }
         };
         let spawn_error = |source| StartError::Spawn { path: binary.clone(), source };
-        let child = Command::new(&binary)
+        let child = command(&binary, self.descriptors)
             .arg("run")
             .arg("--config")
             .arg(&configuration)
@@ -131,6 +139,15 @@ impl Launch {
             _folder: folder,
         })
     }
+}
+
+/// The binary, under a shell's limits where there are some: they are a process's own to set, before it is the edge.
+fn command(binary: &Path, descriptors: Option<(u64, u64)>) -> Command {
+    let Some((soft, hard)) = descriptors else { return Command::new(binary) };
+    let mut shell = Command::new("sh");
+    let limited = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
+    shell.arg("-c").arg(limited).arg(binary);
+    shell
 }
 
 /// Standard output and standard error, from now on read by us.

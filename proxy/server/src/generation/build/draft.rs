@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::Builder;
 use super::geo::{OpenGeo, open};
 use super::listeners::open_tls;
+use crate::descriptors;
 use crate::generation::answers::{self, Answers};
 use crate::generation::refused::{FilterRefused, Refused};
 use crate::generation::{Generation, Loaded};
@@ -76,6 +77,7 @@ impl Builder {
         let mut warnings = warnings(&config);
         let now = Timestamp::now();
         warnings.extend(tls.iter().flatten().flat_map(|tls| tls.concerns(now)));
+        warnings.extend(descriptors::concern(&config));
         Ok(Draft { config, digest, filters, geo, credentials, tls, warnings, answers, made })
     }
 

@@ -122,7 +122,11 @@ fn check_says_which_certificates_there_are_and_warns_of_their_end() {
     ]);
     let file = world.path("edge.yaml");
     let yaml = world.yaml(&[&world.section(&["fine", "soon", "late", "early"], "")]);
-    fs::write(&file, format!("{yaml}cache: off\nadmin: {{ bind: '127.0.0.1:0' }}\n")).unwrap();
+    fs::write(
+        &file,
+        format!("{yaml}limits: {{ connections: 9 }}\ncache: off\nadmin: {{ bind: '127.0.0.1:0' }}\n"),
+    )
+    .unwrap();
     let (content, said) = check(&file);
     assert!(content, "{said}");
     let said = said.replace(&world.folder.path().display().to_string(), "…");
