@@ -150,3 +150,13 @@ pub(crate) const UPSTREAM_SESSIONS_MAX: usize = 32;
 
 /// The most endpoints that are remembered for having agreed to HTTP/2 and then wanting HTTP/1.1: hardly any does.
 pub(crate) const DOWNGRADED_MAX: usize = 1024;
+
+/// How often is looked whether most clients have gone, so that memory may be given back: a crowd takes longer to come.
+pub(crate) const EBB_LOOK: Duration = Duration::from_secs(5);
+
+/// How many connections and exchanges there must have been for that: at some 60 KiB each, fewer are not worth it.
+pub(crate) const EBB_LEAST: usize = 128;
+
+/// How often the workers are asked to look through their pages, so that each of them does: which of them takes up a task
+/// can not be chosen.
+pub(crate) const EBB_ROUNDS_MAX: usize = 16;

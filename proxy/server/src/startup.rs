@@ -171,6 +171,7 @@ impl Running {
         self.administer(sockets.admin, triggers.clone())?;
         self.generations.current().supervise(&self.builder.upstreams);
         tokio::spawn(bury(obituaries, Arc::clone(&self.builder.host)));
+        tokio::spawn(self.ebb(workers));
         let drain = self.keep(seen, triggers.clone(), due);
         self.ready.set(true);
         tracing::info!(generation = 1, "ready");
@@ -240,6 +241,13 @@ impl Running {
         tracing::info!(%address, "admin listening");
         tokio::spawn(admin::serve(listener, Arc::new(admin)));
         Ok(())
+    }
+
+    /// Gives memory back when clients have gone.
+    fn ebb(&self, workers: &Runtime) -> impl Future<Output = ()> + use<> {
+        let (connections, generations) = (self.connections.clone(), Arc::clone(&self.generations));
+        let load = move || connections.count() + generations.open();
+        crate::ebb::watch(load, workers.handle().clone(), crate::startup::workers(&self.config))
     }
 
     /// Starts what makes the next generations; returns how long a shutdown is to wait.

@@ -1,11 +1,14 @@
 //! Clients that hold what they may for as long as they may, many of each kind at one time.
 #![expect(clippy::print_stdout, reason = "what was measured is told")]
 
+mod healthy; // what the others notice
+
 use std::fs;
 use std::time::{Duration, Instant};
 
 use edgeloom_testbed::{Client, Edge, Origin, Raw};
 
+use self::healthy::{Healthy, keeps_nobody_waiting};
 use super::tls::World;
 
 /// Of each kind.
@@ -23,10 +26,10 @@ const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
 const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[test]
-fn slow_clients_keep_nobody_waiting_and_are_gone_after_their_limit() {
+fn slow_clients_keep_nobody_waiting_and_leave_nothing_after_their_limit() {
     let (large, small) = (Origin::saying(vec![b'x'; 16 * 1024 * 1024]), Origin::saying("hello"));
     let patient = Origin::echo("patient");
-    let yaml = format!(
+    let edge = Edge::start(&format!(
         "
         limits: {{ head: 3s, keepalive: 3s, body_idle: 3s }}
         routes:
@@ -41,62 +44,64 @@ fn slow_clients_keep_nobody_waiting_and_are_gone_after_their_limit() {
         large.address(),
         small.address(),
         patient.address()
-    );
-    let (edge, calm) = (Edge::start(&yaml), Edge::start(&yaml));
+    ));
+    let direct = Client::to(small.address());
+    let ask = || assert_eq!(edge.get("/").text(), "hello");
+    let ask_directly = || assert_eq!(direct.get("/").text(), "hello");
+    ask();
     let before = resident(&edge);
-    let waves = [wave(&edge, &calm), wave(&edge, &calm)];
-    for (peak, after) in waves {
-        println!("resident: {before} KiB before, {peak} KiB meanwhile, {after} KiB after");
-    }
-    // The allocator keeps what it had for a while; what counts is that the next wave finds it again.
-    let [(_, first), (_, second)] = waves;
-    assert!(second < first + 16 * 1024, "{first} KiB have become {second} KiB");
+    // The second finds what the first has left, and adds nothing to it.
+    keeps_nobody_waiting(2, || {
+        let kinds: [(&str, &[u8]); 5] = [
+            ("idle", b""),
+            ("head", b"GET / HTTP/1.1\r\nHo"),
+            ("body", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"),
+            ("read", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"),
+            ("h2 window", NO_WINDOW),
+        ];
+        let (began, mut held) = hold(&edge, &kinds);
+        let healthy = Healthy::beside(&edge, began + LIMIT, ask, ask_directly);
+        let peak = resident(&edge);
+        let gone = all_gone(&edge, began);
+        println!("{MANY} of each of {} kinds: all gone after {gone:?}", kinds.len());
+        for kind in ["head", "body"] {
+            let (_, raw) = held.iter_mut().find(|(held, _)| *held == kind).unwrap();
+            let answer = raw.to_end(super::SOON).unwrap().unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 408 "), "{kind}: {}", answer.escape_ascii());
+        }
+        memory_returns(&edge, before, peak);
+        healthy
+    });
 }
 
 #[test]
-fn slow_handshakes_keep_nobody_waiting_and_are_gone_after_their_limit() {
+fn slow_handshakes_keep_nobody_waiting_and_leave_nothing_after_their_limit() {
     let world = World::shop();
-    let yaml = format!("limits: {{ handshake: 3s }}\n{}", world.yaml(&[&world.section(&["shop"], "")]));
-    let (edge, calm) = (Edge::start(&yaml), Edge::start(&yaml));
-    let before = resident(&edge);
-    let (began, mut held) = hold(&edge, &[("silent", b""), ("half", HALF_HELLO)]);
+    let edge = Edge::start(&format!(
+        "limits: {{ handshake: 3s }}\n{}",
+        world.yaml(&[&world.section(&["shop"], "")])
+    ));
     // Each time another connection, and another handshake.
-    let ask = |edge: &Edge| {
-        assert_eq!(Client::tls(edge.address(), &world.tls()).get("/").status(), 200);
-    };
-    keeps_nobody_waiting(began, || ask(&edge), || ask(&calm));
-    let gone = all_gone(&edge, began);
-    println!("all gone after {gone:?}; resident: {before} KiB before, {} KiB after", resident(&edge));
-    for (kind, raw) in &mut held {
-        assert!(raw.to_end(super::SOON).unwrap().is_some(), "{kind}");
-    }
-    let late = super::metric(&edge, "edgeloom_handshake_failures_total{reason=\"late\"}");
-    assert_eq!(late, 2 * MANY as u64);
-    ask(&edge);
-}
-
-/// Many of each kind come, hold what they can, and are gone; what the edge has in RAM meanwhile, and after.
-fn wave(edge: &Edge, calm: &Edge) -> (u64, u64) {
-    let kinds: [(&str, &[u8]); 5] = [
-        ("idle", b""),
-        ("head", b"GET / HTTP/1.1\r\nHo"),
-        ("body", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"),
-        ("read", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("h2 window", NO_WINDOW),
-    ];
-    let ask = |edge: &Edge| assert_eq!(edge.get("/").text(), "hello");
-    ask(edge);
-    let (began, mut held) = hold(edge, &kinds);
-    keeps_nobody_waiting(began, || ask(edge), || ask(calm));
-    let peak = resident(edge);
-    let gone = all_gone(edge, began);
-    println!("{MANY} of each of {} kinds: all gone after {gone:?}", kinds.len());
-    for kind in ["head", "body"] {
-        let (_, raw) = held.iter_mut().find(|(held, _)| *held == kind).unwrap();
-        let answer = raw.to_end(super::SOON).unwrap().unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 408 "), "{kind}: {}", answer.escape_ascii());
-    }
-    (peak, resident(edge))
+    let ask = || assert_eq!(Client::tls(edge.address(), &world.tls()).get("/").status(), 200);
+    let ask_directly = || assert_eq!(Client::to(world.origin()).get("/").status(), 200);
+    ask();
+    let before = resident(&edge);
+    let mut late = 0;
+    keeps_nobody_waiting(1, || {
+        let (began, mut held) = hold(&edge, &[("silent", b""), ("half", HALF_HELLO)]);
+        let healthy = Healthy::beside(&edge, began + LIMIT, ask, ask_directly);
+        let peak = resident(&edge);
+        let gone = all_gone(&edge, began);
+        println!("{} handshakes: all gone after {gone:?}", held.len());
+        for (kind, raw) in &mut held {
+            assert!(raw.to_end(super::SOON).unwrap().is_some(), "{kind}");
+        }
+        late += 2 * MANY as u64;
+        assert_eq!(super::metric(&edge, "edgeloom_handshake_failures_total{reason=\"late\"}"), late);
+        memory_returns(&edge, before, peak);
+        healthy
+    });
+    ask();
 }
 
 /// Connections of each kind, on which this and nothing more has been sent, and since when all are there.
@@ -112,30 +117,6 @@ fn hold<'k>(edge: &Edge, kinds: &[(&'k str, &[u8])]) -> (Instant, Vec<(&'k str, 
     (Instant::now(), held)
 }
 
-/// Asks the edge that slow clients hold on to, and one that has none, in turn: what the machine and the tests
-/// beside this one do to both is not the slow clients' doing.
-fn keeps_nobody_waiting(began: Instant, ask: impl Fn(), ask_calm: impl Fn()) {
-    let (mut took, mut took_calm) = (Vec::new(), Vec::new());
-    while began.elapsed() < LIMIT {
-        for (ask, took) in [(&ask as &dyn Fn(), &mut took), (&ask_calm, &mut took_calm)] {
-            let asked = Instant::now();
-            ask();
-            took.push(asked.elapsed());
-        }
-    }
-    let of = |took: &mut Vec<Duration>, percent: usize| {
-        took.sort_unstable();
-        took[took.len() * percent / 100]
-    };
-    let [(most, p99), (most_calm, p99_calm)] =
-        [&mut took, &mut took_calm].map(|took| (of(took, 90), of(took, 99)));
-    println!(
-        "{} healthy requests: p90 {most:?}, p99 {p99:?}; without slow clients {most_calm:?} and {p99_calm:?}",
-        took.len()
-    );
-    assert!(most < 4 * most_calm + Duration::from_millis(50), "{most:?} instead of {most_calm:?}");
-}
-
 /// Waits until all slow clients have been hung up on, and says how long after they came.
 fn all_gone(edge: &Edge, began: Instant) -> Duration {
     // The healthy client's own may stay.
@@ -145,6 +126,22 @@ fn all_gone(edge: &Edge, began: Instant) -> Duration {
         std::thread::yield_now();
     }
     began.elapsed()
+}
+
+/// Waits until the edge has given back what it took for those who have gone: all but half as much again as it had before
+/// there were any, and what is kept for those who may come next.
+fn memory_returns(edge: &Edge, before: u64, peak: u64) {
+    let (left, began) = (before + before / 2 + 16 * 1024, Instant::now());
+    while resident(edge) > left {
+        let now = resident(edge);
+        assert!(
+            began.elapsed() < super::SOON,
+            "{before} KiB before, {peak} KiB meanwhile, and still {now} KiB"
+        );
+        std::thread::yield_now();
+    }
+    let (after, took) = (resident(edge), began.elapsed());
+    println!("resident: {before} KiB before, {peak} KiB meanwhile, {after} KiB {took:?} after");
 }
 
 /// What a process has in RAM, in KiB.

@@ -88,6 +88,10 @@ impl World {
         format!("{{ certificates: [{}]{further} }}", entries.join(", "))
     }
 
+    pub(crate) fn origin(&self) -> SocketAddr {
+        self.origin.address()
+    }
+
     pub(crate) fn tls(&self) -> Tls {
         Tls::believing(&self.authority)
     }
