@@ -181,6 +181,7 @@ impl ProxyHttp for Way {
         exchange: &mut Exchange,
     ) -> Result<()> {
         upstream::heard(session, header, exchange)?;
+        hop::end(session, header);
         answer::say_if_it_is_the_last(session);
         response_chain::pass(header, exchange)?;
         upstream::name(header, exchange);

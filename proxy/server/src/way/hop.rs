@@ -1,11 +1,13 @@
 //! What is meant for one hop only, and so for us: the next one does not hear of it.
 
 use http::header::{
-    CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::{StatusCode, Version};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
 
 /// Takes out of a request what was meant for us.
 ///
@@ -28,10 +30,41 @@ pub(super) fn strip_request(head: &mut RequestHeader) -> Result<()> {
 
 /// Takes out of a response what was meant for us, but for what says how long it is.
 pub(super) fn strip_response(header: &mut ResponseHeader) {
-    for name in nominated(&header.headers) {
-        header.remove_header(&name);
-    }
+    strip_nominated(header);
     for name in HOP_BY_HOP.iter().filter(|name| **name != TRANSFER_ENCODING && **name != TRAILER) {
+        header.remove_header(name);
+    }
+}
+
+/// The same, where what is left is passed on by Pingora, which does not do it: `connection` it replaces by its own.
+pub(super) fn end(session: &Session, header: &mut ResponseHeader) {
+    // A consent to another protocol has to name it; who asks for one goes another way.
+    if header.status == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    if header.headers.contains_key(CONNECTION) {
+        strip_nominated(header);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE, UPGRADE] {
+        strip(header, &name);
+    }
+    // Trailers pass from HTTP/2 to HTTP/2, and nowhere else.
+    if header.version != Version::HTTP_2 || !session.is_http2() {
+        strip(header, &TRAILER);
+    }
+}
+
+/// Takes out what `connection` names, but for what says where the body ends: without that, another one would begin there.
+fn strip_nominated(header: &mut ResponseHeader) {
+    for name in nominated(&header.headers) {
+        if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
+            strip(header, &name);
+        }
+    }
+}
+
+fn strip(header: &mut ResponseHeader, name: &HeaderName) {
+    if header.headers.contains_key(name) {
         header.remove_header(name);
     }
 }
@@ -51,10 +84,13 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }
 
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
 const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     TE,

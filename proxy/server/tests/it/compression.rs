@@ -161,6 +161,32 @@ fn a_body_without_a_length_is_sent_on_as_it_comes() {
     origin.join().unwrap();
 }
 
+/// Where nobody announces them it is too late to let the body be, and behind one that was made anew they may be wrong.
+#[test]
+fn trailers_that_nobody_announced_do_not_follow_a_compressed_body() {
+    let origin = Origin::behaving(Manner::saying(page()).with_trailer("x-sum", "1"));
+    let edge = Edge::start(&format!(
+        "
+        clusters: {{ origin: {{ endpoints: ['{}'], protocol: http2 }} }}
+        routes: [{{ name: all, to: origin, compress: on }}]
+        ",
+        origin.address()
+    ));
+    for client in [edge.client(), &Client::h2c(edge.address())] {
+        for coding in ["gzip", "br", "zstd"] {
+            let response = client.request(accepting(coding));
+            assert_eq!(
+                (response.header("content-encoding"), response.trailer("x-sum")),
+                (Some(coding), None)
+            );
+            assert_eq!(undone(coding, response.body()), page().as_bytes());
+        }
+    }
+    // Left alone, they pass.
+    let response = Client::h2c(edge.address()).get("/");
+    assert_eq!((response.text(), response.trailer("x-sum")), (&*page(), Some("1")));
+}
+
 /// The next chunk of a body; `None` at its end.
 fn chunk(raw: &mut Raw) -> Option<Vec<u8>> {
     let line = raw.until(b"\r\n", super::SOON).unwrap();

@@ -103,6 +103,7 @@ impl Request {
 pub struct Response {
     head: http::response::Parts,
     body: Bytes,
+    trailers: HeaderMap,
 }
 
 impl Response {
@@ -138,6 +139,11 @@ impl Response {
 
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The first value of this field behind the body, if it is there and text.
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        self.trailers.get(name)?.to_str().ok()
     }
 
     /// The body, if it is text; else a sentence that says so.
@@ -288,7 +294,8 @@ impl Connection {
             Self::Http2(sender) => sender.send_request(request).await,
         };
         let (head, body) = response.map_err(failed)?.into_parts();
-        let body = body.collect().await.map_err(failed)?.to_bytes();
-        Ok(Response { head, body })
+        let whole = body.collect().await.map_err(failed)?;
+        let trailers = whole.trailers().cloned().unwrap_or_default();
+        Ok(Response { head, body: whole.to_bytes(), trailers })
     }
 }

@@ -1,5 +1,6 @@
 //! What an origin answers to one request.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use hyper::{Request, Response};
 use super::manner::{Death, Manner, Say};
 use crate::client::Echo;
 
-pub(super) type AnswerBody = Either<Full<Bytes>, Either<BrokenBody, LongBody>>;
+pub(super) type AnswerBody = Either<Full<Bytes>, Either<BrokenBody, Either<LongBody, TrailedBody>>>;
 
 /// hyper closes the connection when it is given an error in place of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,9 @@ pub(super) async fn answer(
     let version = request.version();
     let body = match &manner.say {
         Say::Measure => match asked_for(&request) {
-            Some(length) => return Ok(Response::new(Either::Right(Either::Right(LongBody(length))))),
+            Some(length) => {
+                return Ok(Response::new(Either::Right(Either::Right(Either::Left(LongBody(length))))));
+            }
             None => length_of(request.into_body()).await?.to_string().into(),
         },
         Say::Bytes(body) => body.clone(),
@@ -52,8 +55,15 @@ pub(super) async fn answer(
         Some(Death::Silent) => {
             Either::Right(Either::Left(BrokenBody { length: body.len().max(2), begun: false, silent: true }))
         }
-        Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer | Death::Nonsense) | None => {
+        Some(Death::OnAccept | Death::OnRequest | Death::AfterAnswer | Death::Nonsense) | None
+            if manner.trailers.is_empty() =>
+        {
             Either::Left(Full::new(body))
+        }
+        Some(_) | None => {
+            let trailed =
+                TrailedBody(VecDeque::from([Frame::data(body), Frame::trailers(manner.trailers.clone())]));
+            Either::Right(Either::Right(Either::Right(trailed)))
         }
     };
     let mut response = Response::new(body);
@@ -155,5 +165,20 @@ impl Body for LongBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.0)
+    }
+}
+
+/// A body of unknown length, and what comes behind it.
+pub(super) struct TrailedBody(VecDeque<Frame<Bytes>>);
+
+impl Body for TrailedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
     }
 }

@@ -12,6 +12,7 @@ pub struct Manner {
     pub(super) say: Say,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
+    pub(super) trailers: HeaderMap,
     pub(super) pause: Duration,
     pub(super) death: Option<Death>,
 }
@@ -69,6 +70,7 @@ impl Manner {
             say,
             status: StatusCode::OK,
             headers: HeaderMap::new(),
+            trailers: HeaderMap::new(),
             pause: Duration::ZERO,
             death: None,
         }
@@ -97,6 +99,18 @@ impl Manner {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => self.headers.append(name, value),
             _ => panic!("`{name}: {value}` is no HTTP header"),
+        };
+        self
+    }
+
+    /// Sends this field behind the body, and says nothing of it before. hyper does so in HTTP/2 only.
+    #[expect(clippy::panic, reason = "for tests: the field is written there")]
+    #[must_use]
+    #[track_caller]
+    pub fn with_trailer(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => self.trailers.append(name, value),
+            _ => panic!("`{name}: {value}` is no field"),
         };
         self
     }

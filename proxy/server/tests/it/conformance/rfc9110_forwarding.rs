@@ -1,6 +1,7 @@
+use std::io::Read as _;
 use std::net::TcpListener;
 
-use edgeloom_testbed::{Client, Manner, Origin, Raw, Request};
+use edgeloom_testbed::{Client, Manner, Origin, Raw, Request, Response};
 
 use super::super::SOON;
 use super::edge;
@@ -129,5 +130,78 @@ fn an_endpoint_sees_that_a_client_has_gone() {
         origin.until(b"\r\n\r\n", SOON).unwrap();
         drop(client);
         assert!(origin.to_end(SOON).unwrap().is_some(), "{body}");
+    }
+}
+
+/// What an edge in front of this origin answers, on either version of HTTP: the origin says the same thing each time.
+fn passed_on(said: &'static [u8], route: &str) -> Vec<Response> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = edgeloom_testbed::Edge::start(&format!(
+        "
+        routes: [{{ name: all, to: origin{route} }}]
+        clusters: {{ origin: {{ endpoints: ['{}'] }} }}
+        ",
+        listener.local_addr().unwrap()
+    ));
+    let origin = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let mut origin = Raw::accept(&listener).unwrap();
+            origin.until(b"\r\n\r\n", SOON).unwrap();
+            origin.send(said).unwrap();
+        }
+    });
+    let ask = || Request::get("/").header("accept-encoding", "gzip");
+    let clients = [Client::to(edge.address()), Client::h2c(edge.address())];
+    let answers = clients.iter().map(|client| client.request(ask())).collect();
+    origin.join().unwrap();
+    answers
+}
+
+/// Section 7.6.1, of responses: also where they are framed by what else `connection` names, which has to stay.
+#[test]
+fn fields_of_this_hop_go_no_further_in_responses_either() {
+    let said = b"HTTP/1.1 407 No\r\nConnection: close, X-Mine\r\nconnection: Content-Length, x-more\r\nX-Mine: 1\r\n\
+        x-more: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\nProxy-Authenticate: Basic\r\nTE: trailers\r\n\
+        Trailer: x-sum\r\nUpgrade: foo\r\nX-Yours: 2\r\nContent-Length: 2\r\n\r\nno";
+    for answer in passed_on(said, "") {
+        let hop = [
+            "x-mine",
+            "x-more",
+            "keep-alive",
+            "proxy-connection",
+            "proxy-authenticate",
+            "te",
+            "trailer",
+            "upgrade",
+        ];
+        for name in hop {
+            assert_eq!(answer.header(name), None, "{name}");
+        }
+        // It is the edge's own, where there is one: what the endpoint does with its connection is its business.
+        assert!(answer.header("connection").is_none_or(|ours| ours == "keep-alive"), "{answer:?}");
+        assert_eq!((answer.header("x-yours"), answer.header("content-length")), (Some("2"), Some("2")));
+        assert_eq!((answer.status(), answer.text()), (407, "no"));
+    }
+}
+
+/// Section 6.5: trailers of HTTP/1 end here, whether they were announced or not, and whatever becomes of the body.
+#[test]
+fn trailers_of_an_http1_response_end_here_and_the_body_stays_whole() {
+    const ANNOUNCED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\
+        trailer: x-sum\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n";
+    const SURPRISING: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
+        5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n";
+    for said in [ANNOUNCED, SURPRISING] {
+        for answer in passed_on(said, "") {
+            assert_eq!((answer.text(), answer.header("trailer")), ("hello", None));
+            assert_eq!(answer.trailer("x-sum"), None);
+        }
+        for answer in passed_on(said, ", compress: on") {
+            assert_eq!((answer.header("content-encoding"), answer.header("trailer")), (Some("gzip"), None));
+            let mut whole = String::new();
+            flate2::read::GzDecoder::new(&answer.body()[..]).read_to_string(&mut whole).unwrap();
+            assert_eq!(whole, "hello");
+        }
     }
 }
