@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use edgeloom_testbed::{Authority, Client, Death, Edge, Manner, Order, Origin, OriginTls, Request};
+use edgeloom_testbed::{Authority, Client, Death, Edge, Manner, Order, Origin, OriginTls, Raw, Request};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -96,6 +96,51 @@ fn another_endpoint_is_asked_where_that_is_allowed() {
                 paths.iter().filter_map(|path| line_about(&edge, path).get("tried").cloned()).collect();
             assert_eq!(tried, [json!([format!("{} took too long", hung.address())])], "{more}");
         }
+    }
+}
+
+#[test]
+fn what_was_sent_goes_along_to_the_other() {
+    for wire in Wire::both() {
+        let good = wire.origin(Manner::echo());
+        for (bad, more) in [
+            (
+                wire.origin(Manner::saying("late").slow(FOR_EVER)),
+                "retries: { on: [timeout], per_try: 200ms }",
+            ),
+            (wire.origin(Manner::saying("").dying(Death::OnRequest)), "retries: { on: [reset] }"),
+            (wire.origin(Manner::saying("no").with_status(503)), "retries: { on: [503] }"),
+        ] {
+            let edge = wire.edge(&[&bad, &good], more);
+            for _ in 0..2 {
+                let echo = edge.request(Request::put("/", vec![b'x'; 10_000])).echo();
+                assert_eq!((echo.method.as_str(), echo.body_length), ("PUT", 10_000), "{more}");
+            }
+            assert_eq!(super::metric(&edge, "edgeloom_cluster_retries_total{cluster=\"shop\"}"), 1, "{more}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_leaves_nothing_behind() {
+    for wire in Wire::both() {
+        let hung = wire.origin(Manner::saying("late").slow(FOR_EVER));
+        let edge = wire.edge(&[&hung], "limits: { requests: 1 }");
+        for n in 1..=3 {
+            let mut client = Raw::connect(edge.address()).unwrap();
+            client.send(b"GET /gone HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+            let deadline = Instant::now() + SOON;
+            // There is room for one only, and it has given back its place.
+            while hung.requests() < n {
+                assert!(Instant::now() < deadline, "the {n}th is not asked");
+                std::thread::yield_now();
+            }
+            drop(client);
+            edge.access().at_least(usize::try_from(n).unwrap(), SOON);
+        }
+        let line = line_about(&edge, "/gone");
+        assert_eq!(line["failure"], "the client has gone");
+        assert_eq!(hung.connections(), 1, "the connection is as good as before");
     }
 }
 
