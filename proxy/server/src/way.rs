@@ -220,6 +220,7 @@ impl ProxyHttp for Way {
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         upstream::ended(exchange);
         log::write(&self.0, session, exchange);
+        body::hear_out(session, exchange).await;
     }
 
     /// Never: the access log says what became of an exchange, in one line.

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
+use tokio::time::timeout;
 
 use crate::exchange::Exchange;
+use crate::limits::LINGER;
 use crate::rescue::Failure;
 
 /// Refuses a body that says of itself that it is too large.
@@ -16,6 +18,19 @@ pub(super) fn check_length(session: &Session, exchange: &Exchange) -> Result<(),
         Some(route) if stated.is_none_or(|stated| stated > route.body) => Err(Failure::BodyTooLarge),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Hears out a client in HTTP/2 that was answered before it had sent everything: as soon as nobody wants the rest, its stream
+/// is reset, and what of the answer has not been written by then is lost. It may take as long as in HTTP/1.1, where the
+/// connection does this.
+pub(super) async fn hear_out(session: &mut Session, exchange: &mut Exchange) {
+    if !session.is_http2() || session.as_mut().is_body_done() || session.response_written().is_none() {
+        return;
+    }
+    // Nothing is left of it but its client's patience.
+    exchange.admitted = None;
+    let rest = async { while let Ok(Some(_)) = session.downstream_session.read_request_body().await {} };
+    let _ = timeout(LINGER, rest).await;
 }
 
 /// Counts what comes, and refuses it when it has become too much.
