@@ -216,6 +216,21 @@ fn an_answer_may_come_before_all_has_been_asked() {
 }
 
 #[test]
+fn an_endpoint_that_does_not_take_what_it_is_sent_is_a_gateway_timeout() {
+    for wire in Wire::both() {
+        let hung = wire.origin(Manner::saying("late").slow(FOR_EVER));
+        let edge = wire.edge(&[&hung], "retries: 0, timeouts: { write: 200ms, read: 1m }");
+        for (path, client) in [("/1", Client::to(edge.address())), ("/2", Client::h2c(edge.address()))] {
+            let began = Instant::now();
+            let response = client.request(Request::post(path, vec![b'x'; 8 * 1024 * 1024]));
+            assert_eq!(response.status(), 504);
+            assert!(began.elapsed() < Duration::from_secs(10));
+            assert_eq!(line_about(&edge, path)["failure"], "the endpoint took too long");
+        }
+    }
+}
+
+#[test]
 fn what_is_meant_for_the_edge_is_not_passed_on() {
     for wire in Wire::both() {
         let origin = wire.origin(Manner::echo());
