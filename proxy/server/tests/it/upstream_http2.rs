@@ -1,5 +1,6 @@
 //! How endpoints are asked that speak HTTP/2: each request has its times, though others share its connection.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use edgeloom_testbed::{Authority, Client, Death, Edge, Manner, Order, Origin, OriginTls, Raw, Request};
@@ -277,4 +278,38 @@ fn who_does_not_agree_to_it_is_not_asked_in_anything_else() {
         assert_eq!(origin.requests(), 0);
         assert_eq!(edge("auto", "").get("/").text(), "hello");
     }
+}
+
+/// Some agree to HTTP/2 and serve parts of what they have in HTTP/1.1 only (RFC 9113 section 7, `HTTP_1_1_REQUIRED`).
+#[test]
+fn who_wants_http1_after_all_is_asked_in_it_from_then_on() {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const WANTS_HTTP1: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 0xd];
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let certificate = OriginTls::showing(&authority.issue(&Order::server(&["shop.example"])));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = Edge::start(&format!(
+        "
+        clusters:
+          shop: {{ endpoints: ['{}'], protocol: auto, tls: {{ name: shop.example, ca: {} }} }}
+        routes: [{{ name: all, to: shop }}]
+        ",
+        listener.local_addr().unwrap(),
+        ca.display()
+    ));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut http2 = Raw::accept_secure(&listener, &certificate).unwrap();
+            http2.until(b"SM\r\n\r\n", SOON).unwrap();
+            http2.send(&[SETTINGS, WANTS_HTTP1].concat()).unwrap();
+            let mut http1 = Raw::accept_secure(&listener, &certificate).unwrap();
+            for _ in 0..2 {
+                assert!(http1.until(b"\r\n\r\n", SOON).unwrap().starts_with(b"GET / HTTP/1.1\r\n"));
+                http1.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").unwrap();
+            }
+        });
+        (0..2).for_each(|_| assert_eq!(edge.get("/").text(), "hello"));
+    });
 }
