@@ -25,6 +25,8 @@ pub struct Told<'a> {
     pub message: &'a str,
     /// The identifier of the exchange.
     pub id: &'a str,
+    /// Whether what was asked for is more than a limit lets through: gRPC has a status for that.
+    pub exhausted: bool,
 }
 
 /// The pages of an operator, over those that are built in.
@@ -86,7 +88,9 @@ impl Pages {
         let body = match form {
             Form::Html => self.filled(told, |page| page.html.as_ref(), HTML, escape_html),
             Form::Json | Form::Problem => self.filled(told, |page| page.json.as_ref(), JSON, escape_json),
-            Form::Text => format!("{}\n", told.message),
+            Form::Text if told.id.is_empty() => format!("{}\n", told.message),
+            // On a line of its own: what people copy when they ask.
+            Form::Text => format!("{}\nRequest {}\n", told.message, told.id),
         };
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
@@ -147,7 +151,7 @@ impl Page {
 
     /// A JSON page, filled in with values that need escaping: is JSON, if the page is.
     pub fn sample(page: &Template<Place>) -> String {
-        let told = Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "a \"b\"", id: "\\" };
+        let told = Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "a \"b\"", id: "\\", exhausted: false };
         page.filled(|place, text| place.fill(told, escape_json, text))
     }
 }

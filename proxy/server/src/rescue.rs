@@ -111,16 +111,32 @@ pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
 /// The answer to a failure, in the form that the request asks for.
 pub(crate) fn answer_for(failure: Failure, session: &Session, exchange: &mut Exchange) -> Answer {
     let (status, message) = told(failure);
-    page(status, message, session, exchange)
+    say(status, message, is_of_a_limit(failure), session, exchange)
+}
+
+/// Whether it is no fault of anybody that this can not be served, but a bound on how much there may be.
+fn is_of_a_limit(failure: Failure) -> bool {
+    use Failure::{BodyTooLarge, Busy, HeadTooLarge, Overloaded, TargetTooLong};
+    matches!(failure, BodyTooLarge | Busy | HeadTooLarge | Overloaded | TargetTooLong)
 }
 
 /// The page for a status.
 pub(crate) fn page(status: StatusCode, message: &str, session: &Session, exchange: &mut Exchange) -> Answer {
+    say(status, message, false, session, exchange)
+}
+
+fn say(
+    status: StatusCode,
+    message: &str,
+    exhausted: bool,
+    session: &Session,
+    exchange: &mut Exchange,
+) -> Answer {
     // A head that is refused at once was not read for the one it may have.
     if exchange.subject.id.is_empty() {
         exchange.subject.id = forward::fresh_id(|| fastrand::u64(..));
     }
-    let told = Told { status, message, id: &exchange.subject.id };
+    let told = Told { status, message, id: &exchange.subject.id, exhausted };
     exchange.generation.pages.answer(told, &session.req_header().headers)
 }
 

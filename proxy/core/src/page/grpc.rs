@@ -19,22 +19,26 @@ pub(super) fn is_asked(request: &HeaderMap) -> bool {
 pub(super) fn answer(told: Told<'_>) -> Answer {
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, HeaderValue::from(code(told.status)));
+    headers.insert(GRPC_STATUS, HeaderValue::from(code(told)));
     if let Ok(message) = HeaderValue::try_from(escaped(told.message)) {
         headers.insert(GRPC_MESSAGE, message);
     }
     Answer { status: StatusCode::OK, headers, body: Bytes::new() }
 }
 
-/// By the table of the gRPC repository, `doc/http-grpc-status-mapping.md`: what a client would have made of the
-/// HTTP status itself.
-fn code(status: StatusCode) -> u16 {
-    match status.as_u16() {
+/// What we know better than the status of HTTP says it: what is more than there may be is `RESOURCE_EXHAUSTED`, what took
+/// too long `DEADLINE_EXCEEDED`. Else by the table of the gRPC repository, `doc/http-grpc-status-mapping.md`: what a client
+/// would have made of the HTTP status itself.
+fn code(told: Told<'_>) -> u16 {
+    match told.status.as_u16() {
+        _ if told.exhausted => 8,
+        413 | 414 | 429 | 431 => 8,
+        408 | 504 => 4,
         400 => 13,
         401 => 16,
         403 => 7,
-        404 => 12,
-        429 | 502..=504 => 14,
+        404 | 405 => 12,
+        502 | 503 => 14,
         _ => 2,
     }
 }

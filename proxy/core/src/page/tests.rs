@@ -7,6 +7,7 @@ fn told(status: u16) -> Told<'static> {
         status: StatusCode::from_u16(status).unwrap(),
         message: "It's <b>\"late\"</b> & dark.",
         id: "abc-1",
+        exhausted: false,
     }
 }
 
@@ -37,7 +38,9 @@ fn browsers_get_a_page_programs_json_and_others_a_line() {
         assert_eq!(said(&Pages::default(), 502, accept).0, kind, "{accept}");
     }
     let answer = Pages::default().answer(told(502), &HeaderMap::new());
-    assert_eq!(answer.body, "It's <b>\"late\"</b> & dark.\n");
+    assert_eq!(answer.body, "It's <b>\"late\"</b> & dark.\nRequest abc-1\n");
+    let nameless = Pages::default().answer(Told { id: "", ..told(502) }, &HeaderMap::new());
+    assert_eq!(nameless.body, "It's <b>\"late\"</b> & dark.\n");
     assert_eq!(answer.headers.get(CACHE_CONTROL).unwrap(), "no-store");
 }
 
@@ -103,12 +106,16 @@ fn grpc_clients_are_told_in_their_own_terms() {
         (401, "16"),
         (403, "7"),
         (404, "12"),
-        (429, "14"),
+        (405, "12"),
+        (408, "4"),
+        (413, "8"),
+        (429, "8"),
+        (431, "8"),
         (502, "14"),
         (503, "14"),
-        (504, "14"),
+        (504, "4"),
         (500, "2"),
-        (431, "2"),
+        (421, "2"),
     ] {
         let answer = asked("application/grpc+proto", status);
         assert_eq!(answer.status, StatusCode::OK);
@@ -116,6 +123,9 @@ fn grpc_clients_are_told_in_their_own_terms() {
         assert_eq!(answer.headers.get(GRPC_MESSAGE).unwrap(), "50%25 ist zu sp%C3%A4t.");
         assert!(answer.body.is_empty());
     }
+    let full = Told { exhausted: true, ..told(503) };
+    let request = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
+    assert_eq!(Pages::default().answer(full, &request).headers.get(GRPC_STATUS).unwrap(), "8");
     for kind in ["application/grpc-web", "application/grpcx", "text/plain"] {
         assert_eq!(asked(kind, 502).status, StatusCode::BAD_GATEWAY, "{kind}");
     }

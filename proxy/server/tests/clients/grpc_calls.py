@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from concurrent import futures
 
 import grpc
@@ -45,6 +46,11 @@ def refuse_late(message: bytes, context):
     context.abort(grpc.StatusCode.DATA_LOSS, "and no further")
 
 
+def sleep(message: bytes, context) -> bytes:
+    time.sleep(PATIENCE / 10)
+    return message
+
+
 def serve(server) -> health.HealthServicer:
     methods = {
         "Upper": grpc.unary_unary_rpc_method_handler(upper),
@@ -52,9 +58,12 @@ def serve(server) -> health.HealthServicer:
         "Total": grpc.stream_unary_rpc_method_handler(total),
         "Turns": grpc.stream_stream_rpc_method_handler(turns),
         "Refuse": grpc.unary_unary_rpc_method_handler(refuse),
+        "Sleep": grpc.unary_unary_rpc_method_handler(sleep),
         "RefuseLate": grpc.unary_stream_rpc_method_handler(refuse_late),
     }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("calls.Calls", methods),))
+    services = ("calls.Calls", "hasty.Calls", "narrow.Calls", "brief.Calls")
+    handlers = [grpc.method_handlers_generic_handler(service, methods) for service in services]
+    server.add_generic_rpc_handlers(tuple(handlers))
     servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return servicer
@@ -114,13 +123,46 @@ def errors(channel) -> None:
         next(stream)
     except grpc.RpcError as error:
         same((error.code(), error.details()), (grpc.StatusCode.DATA_LOSS, "and no further"), "an error at the end")
-    for path, code in (("/nowhere/At", grpc.StatusCode.UNIMPLEMENTED), ("/down/At", grpc.StatusCode.UNAVAILABLE)):
+
+
+def failures_of_the_edge(channel) -> None:
+    """What the edge says itself is said in gRPC's terms, and in a sentence."""
+    code = grpc.StatusCode
+    for path, message, found in (
+        ("/nowhere/At", b"", (code.UNIMPLEMENTED, "There is nothing here.")),
+        ("/down/At", b"", (code.UNAVAILABLE, "The server could not be reached.")),
+        ("/sick/At", b"", (code.UNAVAILABLE, "No server is there to answer.")),
+        ("/hasty.Calls/Sleep", b"", (code.DEADLINE_EXCEEDED, "The server did not answer in time.")),
+        ("/brief.Calls/Total", b"x" * 100, (code.RESOURCE_EXHAUSTED, "The request's body is too large.")),
+    ):
+        ended_with(found, lambda: channel.unary_unary(path)(message, timeout=PATIENCE), path)
+    # One conversation has the only place that there is.
+    questions: queue.Queue = queue.Queue()
+    answers = channel.stream_stream("/narrow.Calls/Turns")(iter(questions.get, None), timeout=PATIENCE)
+    questions.put(b"ab")
+    same(next(answers), b"ba", "a conversation that has the only place")
+    full = (code.RESOURCE_EXHAUSTED, "Too many want the same. Try again soon.")
+    ended_with(full, lambda: channel.unary_unary("/narrow.Calls/Upper")(b"", timeout=PATIENCE), "where there is no place")
+    questions.put(None)
+    same(list(answers), [], "the end of the conversation that had it")
+    # Its place is free once its end has been heard, which nothing tells us.
+    deadline = time.monotonic() + PATIENCE
+    while True:
         try:
-            channel.unary_unary(path)(b"", timeout=PATIENCE)
+            same(channel.unary_unary("/narrow.Calls/Upper")(b"a", timeout=PATIENCE), b"A", "a call with the only place")
+            return
         except grpc.RpcError as error:
-            same(error.code(), code, f"what the edge itself says of {path}")
-        else:
-            same("an answer", code, path)
+            if time.monotonic() > deadline:
+                same(error.code(), "an answer", "a call with the only place")
+
+
+def ended_with(wanted, call, what: str) -> None:
+    try:
+        call()
+    except grpc.RpcError as error:
+        same((error.code(), error.details()), wanted, f"what the edge itself says of {what}")
+    else:
+        same("an answer", wanted, what)
 
 
 def at_once(channel) -> None:
@@ -157,6 +199,7 @@ def main() -> None:
         health_service(channel, servicer)
         four_kinds(channel)
         errors(channel)
+        failures_of_the_edge(channel)
         at_once(channel)
     server.stop(0)
 

@@ -71,11 +71,19 @@ impl Stage {
             clusters:
               origin: {{ endpoints: ['127.0.0.1:{}'], {cluster} }}
               down: {{ endpoints: ['127.0.0.1:1'] }}
+              sick: {{ endpoints: ['nobody.invalid:1'] }}
+              hasty: {{ endpoints: ['127.0.0.1:{}'], protocol: http2, timeouts: {{ read: 100ms }} }}
+              narrow: {{ endpoints: ['127.0.0.1:{}'], protocol: http2, limits: {{ requests: 1 }} }}
+            dns: {{ servers: ['127.0.0.1:1'] }}
             routes:
               - {{ name: chat, when: {{ path: [/chat, /calls.Calls/*, /grpc.health.v1.Health/*] }}, filters: [mark], to: origin }}
               - {{ name: down, when: {{ path: /down/* }}, to: down }}
+              - {{ name: sick, when: {{ path: /sick/* }}, to: sick }}
+              - {{ name: hasty, when: {{ path: /hasty.Calls/* }}, to: hasty }}
+              - {{ name: narrow, when: {{ path: /narrow.Calls/* }}, to: narrow }}
+              - {{ name: brief, when: {{ path: /brief.Calls/* }}, to: origin, body: 10B }}
             ",
-            self.port
+            self.port, self.port, self.port
         ))
     }
 

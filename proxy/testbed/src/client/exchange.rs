@@ -151,6 +151,11 @@ impl Response {
         std::str::from_utf8(&self.body).unwrap_or("(not UTF-8)")
     }
 
+    /// Of the body: what there is to say, where the rest of it is of one request.
+    pub fn first_line(&self) -> &str {
+        self.text().lines().next().unwrap_or_default()
+    }
+
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> T {
         or_fail(self.try_json())
