@@ -6,7 +6,7 @@ use edgeloom_core::limits::{HEAD_BYTES_MAX, TARGET_MAX};
 use edgeloom_core::units::Bytes;
 
 use crate::limits::{
-    BodySize, Connections, Exchanges, HeadTime, HeaderBytes, HeaderLines, KeepTime, Rate, Requests, Resets,
+    BodySize, Connections, ControlFrames, Exchanges, HeadTime, HeaderBytes, HeaderLines, KeepTime, Rate, Requests, Resets,
     Streams, TargetLength,
 };
 use crate::written::{meant, section};
@@ -40,6 +40,8 @@ pub struct Limits {
     pub streams: u32,
     /// Of HTTP/2, in a minute on a connection.
     pub resets: u32,
+    /// Of HTTP/2, in a minute on a connection, beyond what its answers account for.
+    pub control_frames: u32,
     /// Exchanges under way at one time, in the whole process.
     pub exchanges: u32,
 }
@@ -62,6 +64,7 @@ impl Default for Limits {
             body_rate: Bytes(250),
             streams: 100,
             resets: 200,
+            control_frames: 1000,
             exchanges: 10_000,
         }
     }
@@ -95,14 +98,16 @@ section! {
         target: TargetLength = TargetLength(Limits::default().target),
         /// The largest body of a request (413): refused at once where its length is stated, else when it has become larger. Bodies are passed on as they come and never held, so the default only stops what no web form sends. A route may have its own.
         body: BodySize = BodySize(Limits::default().body),
-        /// How long a client may send nothing of a body that it owes (408), or take nothing of an answer that it asked for. Phones lose the network for seconds, not for half a minute.
+        /// How long a client may send nothing of a body that it owes (408), or take nothing of an answer that it asked for. Phones lose the network for seconds, not for half a minute. Of HTTP/2 this holds for each stream: one that is too slow is ended, and the others go on. Calls of gRPC are conversations, in which a client may be silent for as long as its endpoint may, which is the cluster's `timeouts`.
         body_idle: HeadTime = HeadTime(Limits::default().body_idle),
         /// The fewest bytes for each second of waiting for a client, on average: sent of a body (408), or taken of an answer. It counts only while the edge waits for the client and not for an endpoint, and only after ten seconds of that. The worst mobile network carries ten times as much.
         body_rate: Rate = Rate(Limits::default().body_rate),
         /// The most streams of HTTP/2 that are open at one time on a connection. Browsers expect a hundred.
         streams: Streams = Streams(Limits::default().streams),
-        /// The most streams of HTTP/2 that a client may reset on one connection within a minute; after that the connection is closed. Each costs a request to an endpoint that nobody waits for (CVE-2023-44487); a browser resets some when its user goes on to another page.
+        /// The most streams of HTTP/2 that a client may reset on one connection within a minute, or have the edge reset by breaking the rules, as by opening more than `streams`; after that the connection is ended (`ENHANCE_YOUR_CALM`). Each costs a request to an endpoint that nobody waits for (CVE-2023-44487, CVE-2025-8671); a browser resets some when its user goes on to another page.
         resets: Resets = Resets(Limits::default().resets),
+        /// The most frames of HTTP/2 that carry no part of a request, within a minute on one connection: pings, settings, priorities, windows, pieces of heads, empty pieces of bodies, and frames that nobody knows. After that the connection is ended (`ENHANCE_YOUR_CALM`). Each head and each piece of a body that the edge sends allows one more, because clients open windows and measure the line as they read: only who asks for nothing, or opens windows by a byte or two, comes near it.
+        control_frames: ControlFrames = ControlFrames(Limits::default().control_frames),
         /// The most exchanges under way at one time, in the whole process; further requests are told to come back (503, with `retry-after`). Each costs about 60KiB. The operator's port answers all the same.
         exchanges: Exchanges = Exchanges(Limits::default().exchanges),
     }
@@ -125,6 +130,7 @@ impl Limits {
             body_rate: raw.body_rate.as_ref()?.value.0,
             streams: raw.streams.as_ref()?.value.0,
             resets: raw.resets.as_ref()?.value.0,
+            control_frames: raw.control_frames.as_ref()?.value.0,
             exchanges: raw.exchanges.as_ref()?.value.0,
         })
     }
@@ -147,6 +153,7 @@ impl From<Limits> for RawLimits {
             body_rate: meant(Rate(limits.body_rate)),
             streams: meant(Streams(limits.streams)),
             resets: meant(Resets(limits.resets)),
+            control_frames: meant(ControlFrames(limits.control_frames)),
             exchanges: meant(Exchanges(limits.exchanges)),
         }
     }

@@ -105,6 +105,8 @@ bounded! {
         because "one is needed, and each may hold buffers for an exchange";
     Resets(u32) = "the number of resets" from 0, to 100_000,
         because "more is no limit: each costs an endpoint a request";
+    ControlFrames(u32) = "the number of control frames" from 20, to 1_000_000,
+        because "browsers begin with a dozen of them, and more in a minute than there are requests is no limit";
     Exchanges(u32) = "the number of exchanges" from 1, to 1_000_000,
         because "one is needed, and each takes about 60KiB";
     Backlog(u32) = "the backlog" from 1, to 65_535,

@@ -14,6 +14,7 @@ use crate::template::{Template, TemplateError};
 use crate::verdict::Answer;
 
 mod grpc;
+pub use grpc::is_grpc;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +82,7 @@ impl Pages {
 
     /// The answer to a request with these headers.
     pub fn answer(&self, told: Told<'_>, request: &HeaderMap) -> Answer {
-        if grpc::is_asked(request) {
+        if is_grpc(request) {
             return grpc::answer(told);
         }
         let form = Form::for_request(request);
@@ -151,7 +152,8 @@ impl Page {
 
     /// A JSON page, filled in with values that need escaping: is JSON, if the page is.
     pub fn sample(page: &Template<Place>) -> String {
-        let told = Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "a \"b\"", id: "\\", exhausted: false };
+        let told =
+            Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "a \"b\"", id: "\\", exhausted: false };
         page.filled(|place, text| place.fill(told, escape_json, text))
     }
 }

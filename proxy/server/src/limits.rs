@@ -16,6 +16,13 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// The most streams of one HTTP/2 connection that are no requests: one is a mistake, many are a search.
 pub(crate) const MALFORMED_STREAMS_MAX: u32 = 32;
 
+/// How much of a request's body is taken of one stream of HTTP/2 before its endpoint takes it: what the protocol begins with.
+/// All streams of a connection may have as much, so it is held for no more than there may be exchanges.
+pub(crate) const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+
+/// How much of a response waits in one stream of HTTP/2 for its turn on the connection: a piece as it comes from an endpoint.
+pub(crate) const STREAM_BUFFER: usize = 64 * 1024;
+
 /// How long a client of the admin listener may take to send a head. Those that others send are bounded in the
 /// configuration, as all that clients may take.
 pub(crate) const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(15);

@@ -11,6 +11,7 @@ mod relay; // what passes through a tunnel
 pub(crate) mod tls; // what nobody else can read
 mod http2; // its streams
 mod frames; // what a client does with them
+mod excess; // and what it does too much
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
 pub(crate) use bind::{Bound, SocketFile, bind};
 pub(crate) use census::Connections;
 pub(crate) use connection::Connection;
+pub(crate) use excess::Excess;
+pub(crate) use http2::is_stream;
 pub(crate) use refusal::Refusal;
 pub(crate) use relay::{Ending, Passed, Relay};
 

@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use edgeloom_core::fault::FaultKind;
 use http::StatusCode;
 
+use crate::listen::Excess;
+
 pub(crate) use handshakes::{CertificateLeft, Handshakes};
 pub(crate) use histogram::Histogram;
 pub(crate) use scrape::Scrape;
@@ -33,6 +35,7 @@ pub(crate) struct Metrics {
     pub(crate) swaps_refused: Counter,
     pub(crate) tunnels: Open,
     pub(crate) turned_away: Turned,
+    pub(crate) ended: Ended,
     /// Exchanges that were refused because there were too many.
     pub(crate) busy: Counter,
 }
@@ -75,6 +78,21 @@ impl Turned {
 
     fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         TurnedAway::ALL.iter().zip(&self.0).map(|(reason, counter)| (reason.name(), counter.get()))
+    }
+}
+
+/// Connections of HTTP/2 that were ended for what the client did, by what that was.
+#[derive(Debug, Default)]
+pub(crate) struct Ended([Counter; Excess::NAMES.len()]);
+
+impl Ended {
+    pub(crate) fn count(&self, excess: Excess) {
+        let at = Excess::NAMES.iter().position(|name| *name == excess.name());
+        at.and_then(|at| self.0.get(at)).into_iter().for_each(Counter::add);
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Excess::NAMES.into_iter().zip(self.0.iter().map(Counter::get))
     }
 }
 
@@ -163,6 +181,7 @@ impl Metrics {
             swaps_refused: Counter::default(),
             tunnels: Open::default(),
             turned_away: Turned::default(),
+            ended: Ended::default(),
             busy: Counter::default(),
         }
     }

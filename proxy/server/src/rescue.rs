@@ -185,19 +185,19 @@ fn is_answered_early(error: &Error, exchange: &Exchange) -> bool {
 /// Pingora's error, in our words.
 fn failure_of(error: &Error) -> Failure {
     use ErrorType::{
-        ConnectionClosed, InvalidHTTPHeader, ReadError, ReadTimedout, WriteError, WriteTimedout,
+        ConnectionClosed, H2Error, InvalidHTTPHeader, ReadError, ReadTimedout, WriteError, WriteTimedout,
     };
     match (error.esource(), error.etype()) {
-        (ErrorSource::Downstream, ReadTimedout) => Failure::ClientTimeout,
-        (ErrorSource::Downstream, ReadError) if of_connection(error) == Some(io::ErrorKind::TimedOut) => {
+        (ErrorSource::Downstream, ReadTimedout | WriteTimedout) => Failure::ClientTimeout,
+        (ErrorSource::Downstream, ReadError | WriteError)
+            if of_connection(error) == Some(io::ErrorKind::TimedOut) =>
+        {
             Failure::ClientTimeout
         }
         (ErrorSource::Downstream, ReadError) if of_connection(error) == Some(io::ErrorKind::InvalidData) => {
             Failure::Malformed
         }
-        (ErrorSource::Downstream, ConnectionClosed | ReadError | WriteError | WriteTimedout) => {
-            Failure::ClientGone
-        }
+        (ErrorSource::Downstream, ConnectionClosed | H2Error | ReadError | WriteError) => Failure::ClientGone,
         (ErrorSource::Downstream, _) => Failure::Malformed,
         (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Failure::UpstreamTimeout,
         (ErrorSource::Upstream, ConnectionClosed | ReadError | WriteError) => Failure::UpstreamBrokeOff,

@@ -35,8 +35,8 @@ use crate::admission::Admission;
 use crate::exchange::Exchange;
 use crate::generation::Generations;
 use crate::lines::Lines;
-use crate::listen::Refusal;
 use crate::listen::tls::Tls;
+use crate::listen::{Excess, Refusal};
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
 use crate::upstreams::Connector;
@@ -242,6 +242,11 @@ impl Edge {
     /// Something did not become an exchange.
     pub(crate) fn refused(&self, peer: Option<SocketAddr>, refusal: &Refusal) {
         log::refused(self, peer, refusal);
+    }
+
+    /// A connection was ended for what its client did.
+    pub(crate) fn ended(&self, peer: SocketAddr, excess: Excess) {
+        log::ended(self, peer, excess);
     }
 
     fn choose_and_run(&self, exchange: &mut Exchange) -> Result<Flow, Failure> {

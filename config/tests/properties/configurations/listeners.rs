@@ -129,6 +129,7 @@ pub(super) fn limits() -> impl Strategy<Value = Limits> {
                 body_rate: Bytes(streams.into()),
                 streams,
                 resets: streams,
+                control_frames: 20 + streams,
                 exchanges,
             }
         },

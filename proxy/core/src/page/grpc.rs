@@ -8,7 +8,7 @@ use super::{GRPC_MESSAGE, GRPC_STATUS, Told};
 use crate::verdict::Answer;
 
 /// Whether a request is gRPC's. That of gRPC-Web is for a browser, which reads the status of HTTP.
-pub(super) fn is_asked(request: &HeaderMap) -> bool {
+pub fn is_grpc(request: &HeaderMap) -> bool {
     let kind = request.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let rest =
         kind.get(..GRPC.len()).filter(|begun| begun.eq_ignore_ascii_case(GRPC)).and(kind.get(GRPC.len()..));

@@ -9,6 +9,7 @@
 //! Pingora bounds each read, not a whole head, nor a body that drips in.
 
 mod parting; // what is said before it ends
+mod streamed; // its bytes where they are frames
 mod stream; // as Pingora sees it
 mod tunnel; // as another protocol does
 
@@ -28,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::census::Room;
-use super::frames::Frames;
+use super::http2::Watched;
 use super::pace::{Pace, Wait};
 use super::refusal::Refusal;
 use super::relay::Relay;
@@ -60,7 +61,7 @@ pub(crate) struct Connection {
     /// What is passed on instead of being written, and how it ended.
     tunnel: Mutex<Option<Box<Relay>>>,
     /// Of HTTP/2.
-    frames: Option<Box<Frames>>,
+    watched: Option<Box<Watched>>,
     /// Told what was refused before there was an exchange.
     refused: Box<dyn Fn(&Refusal) + Send + Sync>,
     /// What it takes of all that there may be.
@@ -88,7 +89,7 @@ impl Connection {
         limits: &Limits,
         refused: impl Fn(&Refusal) + Send + Sync + 'static,
     ) -> Self {
-        let pace = Pace { idle: limits.body_idle, rate: limits.body_rate.0 };
+        let pace = Pace::of(limits);
         Self {
             stream,
             ahead: Vec::new(),
@@ -101,7 +102,7 @@ impl Connection {
             waits: Waits { read: pace.begin(), write: pace.begin() },
             timer: None,
             tunnel: Mutex::default(),
-            frames: None,
+            watched: None,
             refused: Box::new(refused),
             room: None,
         }
@@ -223,12 +224,6 @@ impl Connection {
         self.ahead.starts_with(PREFACE)
     }
 
-    /// From here on, what comes is frames: these are counted.
-    pub(super) fn count_frames(&mut self, resets: u32) {
-        self.frames = Some(Box::new(Frames::after(PREFACE.len(), resets)));
-        self.exchange_has_begun();
-    }
-
     /// Reads what there is, into memory that is there only once something is.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         thread_local! {
@@ -300,9 +295,17 @@ impl Connection {
         match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) => {
                 self.waits.write.moved(written, self.pace);
+                if let Some(watched) = &self.watched {
+                    watched.known.flows();
+                }
                 Poll::Ready(Ok(written))
             }
-            Poll::Pending => self.poll_untaken(cx).map(Err),
+            Poll::Pending => {
+                if let Some(watched) = &self.watched {
+                    watched.known.stalls();
+                }
+                self.poll_untaken(cx).map(Err)
+            }
             failed @ Poll::Ready(Err(_)) => failed,
         }
     }
@@ -368,25 +371,6 @@ impl Connection {
         }
         // The next request waits for its turn.
         Poll::Pending
-    }
-
-    fn poll_all(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        if self.ahead_at < self.ahead.len() {
-            let end = self.ahead.len().min(self.ahead_at + buf.remaining());
-            buf.put_slice(self.ahead.get(self.ahead_at..end).unwrap_or_default());
-            self.ahead_at = end;
-            if self.ahead_at == self.ahead.len() {
-                self.forget();
-            }
-        } else {
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        }
-        if let Some(frames) = &mut self.frames {
-            let read = buf.filled().get(before..).unwrap_or_default();
-            frames.pass(read).map_err(|resets| io::Error::new(io::ErrorKind::InvalidData, resets))?;
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

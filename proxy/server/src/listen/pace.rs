@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use edgeloom_config::Limits;
 use tokio::time::Instant;
 
 /// What a client has to keep to.
@@ -24,6 +25,10 @@ pub(super) struct Wait {
 }
 
 impl Pace {
+    pub(super) fn of(limits: &Limits) -> Self {
+        Self { idle: limits.body_idle, rate: limits.body_rate.0 }
+    }
+
     /// What is waited for before the rate counts; and the most that a client can save up by being fast.
     fn grace(self) -> Duration {
         self.idle / 3
@@ -45,6 +50,11 @@ impl Wait {
             }
             self.bytes = 0;
         }
+    }
+
+    /// Part of the wait at hand is not the client's.
+    pub(super) fn later_by(&mut self, time: Duration) {
+        self.since = self.since.map(|since| since + time);
     }
 
     /// Nothing does, for now: until when that may be so.

@@ -82,6 +82,11 @@ impl Scrape {
         for (reason, count) in self.metrics.turned_away.all() {
             away.encode_family(&[("reason", reason)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
+        let help = "Connections of HTTP/2 that were ended for what the client did, by what that was";
+        let mut ended = encoder.encode_descriptor("connections_ended", help, None, MetricType::Counter)?;
+        for (reason, count) in self.metrics.ended.all() {
+            ended.encode_family(&[("reason", reason)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
         Ok(())
     }
 

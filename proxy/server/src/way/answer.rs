@@ -16,6 +16,7 @@ use pingora_proxy::Session;
 
 use crate::exchange::Exchange;
 use crate::generation::{RouteAnswer, Says, Target};
+use crate::listen::is_stream;
 use crate::rescue::{self, Failure};
 use crate::way::{Flow, compress, response_chain};
 
@@ -118,7 +119,7 @@ async fn write(session: &mut Session, exchange: &Exchange, head: ResponseHead, b
     parts.headers = headers;
     let silent = bodiless || body.is_empty() || exchange.subject.head.method == Method::HEAD;
     let head = Box::new(ResponseHeader::from(parts));
-    if silent && session.is_http2() {
+    if silent && is_stream(session) {
         // Pingora's other way leaves the stream open; and gRPC reads a status in a head only where nothing follows.
         session.as_downstream_mut().response_duplex_vec(vec![HttpTask::Header(head, true)]).await?;
         return Ok(());

@@ -35,8 +35,6 @@ pub(super) fn settle(session: &mut Session, limits: &Limits) {
         // The connection itself waits no longer than it may, in either direction.
         session.set_read_timeout(None);
         session.set_write_timeout(None);
-    } else {
-        session.set_write_timeout(Some(limits.body_idle));
     }
     session.set_total_drain_timeout(Some(DRAIN_BODY_TIMEOUT));
 }

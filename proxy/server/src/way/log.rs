@@ -1,5 +1,6 @@
 //! What we remember: one line for each exchange, also for refused ones.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use crate::exchange::{Call, Exchange, Outcome, Phase, Tried};
 use crate::generation::Generation;
 use crate::limits::LOG_TEXT_MAX;
-use crate::listen::Refusal;
 use crate::listen::tls::{self, Secure};
+use crate::listen::{Excess, Refusal, is_stream};
 use crate::upstreams::peer::At;
 use crate::way::{Edge, Tunnel, trailers};
 
@@ -45,13 +46,23 @@ pub(super) fn write(edge: &Edge, session: &Session, exchange: &Exchange) {
 pub(super) fn refused(edge: &Edge, peer: Option<SocketAddr>, refusal: &Refusal) {
     let status = refusal.status();
     edge.metrics.unrouted.count(Some(status));
+    write_short(edge, peer, Some(status), refusal);
+}
+
+/// Counts and writes what a connection was ended for.
+pub(super) fn ended(edge: &Edge, peer: SocketAddr, excess: Excess) {
+    edge.metrics.ended.count(excess);
+    write_short(edge, Some(peer), None, &excess);
+}
+
+fn write_short(edge: &Edge, peer: Option<SocketAddr>, status: Option<StatusCode>, why: &dyn fmt::Display) {
     if !edge.log.are_read() {
         return;
     }
     let generation = edge.generations.current().number;
-    let failure = Shown(*refusal);
+    let status = status.map(|status| status.as_u16());
     let time = Time(Timestamp::now());
-    write_line(edge, &Refused { time, peer, status: status.as_u16(), generation, failure });
+    write_line(edge, &Short { time, peer, status, generation, failure: Shown(why) });
 }
 
 fn write_line(edge: &Edge, record: &impl Serialize) {
@@ -63,14 +74,15 @@ fn write_line(edge: &Edge, record: &impl Serialize) {
     }
 }
 
-/// What there is to say of a head that is no request.
+/// What there is to say of a head that is no request, or of a connection that was ended.
 #[derive(serde::Serialize)]
-struct Refused {
+struct Short<'a> {
     time: Time,
     peer: Option<SocketAddr>,
-    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
     generation: u64,
-    failure: Shown<Refusal>,
+    failure: Shown<&'a dyn fmt::Display>,
 }
 
 /// What an exchange leaves behind. Borrowed: it is written at once.
@@ -232,7 +244,7 @@ fn host(headers: &HeaderMap) -> &str {
 
 /// A call that fails at once has its status in the head of the response.
 fn grpc_status_of_head(session: &Session) -> Option<u16> {
-    let written = session.is_http2().then(|| session.response_written())?;
+    let written = is_stream(session).then(|| session.response_written())?;
     trailers::grpc_status(&written?.headers)
 }
 
@@ -286,7 +298,7 @@ impl Serialize for Micros {
 /// By what it displays.
 struct Shown<T>(T);
 
-impl<T: std::fmt::Display> Serialize for Shown<T> {
+impl<T: fmt::Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }

@@ -6,6 +6,8 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
+use crate::listen::is_stream;
+
 /// `te: trailers` is hop-by-hop, so Pingora removes it; but trailers do pass from HTTP/2 to HTTP/2, and servers
 /// of gRPC refuse those who do not say that they take them.
 ///
@@ -13,7 +15,7 @@ use pingora_proxy::Session;
 ///
 /// Never: it is a legal header.
 pub(super) fn ask_for_them(session: &Session, request: &mut RequestHeader) -> Result<()> {
-    if request.version != Version::HTTP_2 || !session.is_http2() {
+    if request.version != Version::HTTP_2 || !is_stream(session) {
         return Ok(());
     }
     let asked = session.req_header().headers.get(TE).is_some_and(|value| value == TRAILERS);

@@ -6,7 +6,6 @@ mod rfc9113_4_frames; // what is a frame, and how large
 mod rfc9113_5_streams; // what may come on a stream, and when
 mod rfc9113_6_definitions; // what each frame must look like
 mod rfc9113_8_messages; // what is a request
-mod rfc9113_10_abuse; // what is too much of it
 mod rfc9110_forwarding; // what a proxy does to a message
 
 use std::time::Duration;
@@ -33,7 +32,6 @@ const STREAM_CLOSED: u32 = 0x5;
 const FRAME_SIZE_ERROR: u32 = 0x6;
 const REFUSED_STREAM: u32 = 0x7;
 const COMPRESSION_ERROR: u32 = 0x9;
-const ENHANCE_YOUR_CALM: u32 = 0xb;
 
 /// The pseudo-header fields of a request.
 const ASK: [(&str, &str); 4] = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")];

@@ -10,6 +10,8 @@ mod tls; // what nobody else can read
 mod identify; // who is asking
 mod heads; // what is refused, and what is taken
 mod limits; // how much a client may take
+mod streams; // and each of their streams, of HTTP/2
+mod abuse; // what they can do of HTTP/2 that asks for nothing
 mod slow; // what those can do who take their time
 mod descriptors; // how many files there may be
 mod routing; // what they asked for
@@ -74,6 +76,20 @@ fn metric(edge: &Edge, name: &str) -> u64 {
     let text = edge.ask(edgeloom_testbed::Request::get("/metrics")).text().to_owned();
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     found.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
+}
+
+/// Waits until there are no more of something than this.
+#[track_caller]
+fn wait_for_gauge(edge: &Edge, name: &str, most: u64) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let there = metric(edge, name);
+        if there <= most {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name} is {there}, and stays above {most}");
+        std::thread::yield_now();
+    }
 }
 
 /// Waits until a counter has come to this. One that has no line yet has counted nothing.

@@ -22,6 +22,11 @@ const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
     \0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0\
     \0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x04\x06/large\x41\x01a";
 
+/// The same with the head of a request whose body does not come.
+const NO_BODY: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+    \0\0\0\x04\0\0\0\0\0\
+    \0\0\x06\x01\x04\0\0\0\x01\x83\x86\x84\x41\x01a";
+
 /// What a client says of a TLS handshake before it falls silent: a record of 512 bytes that are not there.
 const HALF_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
@@ -52,12 +57,13 @@ fn slow_clients_keep_nobody_waiting_and_leave_nothing_after_their_limit() {
     let before = resident(&edge);
     // The second finds what the first has left, and adds nothing to it.
     keeps_nobody_waiting(2, || {
-        let kinds: [(&str, &[u8]); 5] = [
+        let kinds: [(&str, &[u8]); 6] = [
             ("idle", b""),
             ("head", b"GET / HTTP/1.1\r\nHo"),
             ("body", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"),
             ("read", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("h2 window", NO_WINDOW),
+            ("h2 body", NO_BODY),
         ];
         let (began, mut held) = hold(&edge, &kinds);
         let healthy = Healthy::beside(&edge, began + LIMIT, ask, ask_directly);

@@ -270,7 +270,7 @@ fn who_does_not_agree_to_it_is_not_asked_in_anything_else() {
         };
         let strict = edge("http2", "health: { http: /health, interval: 20ms }");
         let response = strict.get("/");
-        assert_eq!((response.status(), response.text()), (502, "The server could not be reached.\n"));
+        assert_eq!((response.status(), response.first_line()), (502, "The server could not be reached."));
         assert_eq!(line_about(&strict, "/")["failure"], "the endpoint does not speak HTTP/2");
         let unwell = super::said(&strict, &format!("endpoint {} is unwell", origin.address()));
         let reason = unwell["reason"].as_str().unwrap();

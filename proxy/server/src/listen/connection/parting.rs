@@ -41,7 +41,7 @@ impl Connection {
         let is_unread = match &self.reading {
             Reading::Head(..) => true,
             Reading::Body(rest) => !rest.has_ended(),
-            Reading::All => false,
+            Reading::All => self.watched.as_ref().is_some_and(|watched| watched.known.is_cut_short()),
         };
         is_unread && self.answering.load(Ordering::Relaxed)
     }

@@ -42,7 +42,11 @@ impl AsyncWrite for Connection {
         if !connection.answering.load(Ordering::Relaxed) {
             return connection.poll_refuse(cx, buf);
         }
-        connection.poll_gather(cx, buf)
+        let gathered = connection.poll_gather(cx, buf);
+        if let (Some(watched), Poll::Ready(Ok(count))) = (&mut connection.watched, &gathered) {
+            watched.go(buf.get(..*count).unwrap_or_default());
+        }
+        gathered
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

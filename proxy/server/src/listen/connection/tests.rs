@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt as _, DuplexStream};
@@ -8,6 +9,8 @@ use pingora_core::protocols::Peek as _;
 
 use super::*;
 use crate::limits::LINGER;
+use crate::listen::excess::Excess;
+use crate::listen::http2::Known;
 
 const SECOND: Duration = Duration::from_secs(1);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -64,11 +67,15 @@ async fn the_preface_is_known_byte_by_byte() {
     let mut peeked = [0; 24];
     assert!(connection.try_peek(&mut peeked).await.unwrap());
     assert_eq!(&peeked, PREFACE);
-    connection.count_frames(0);
+    let known = Arc::new(Known::new());
+    let limits = Limits { resets: 0, ..limits };
+    connection.watch_frames(&limits, Arc::clone(&known));
     assert_eq!(given(&mut connection).await, PREFACE);
     client.write_all(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8]).await.unwrap();
-    let error = connection.read(&mut [0; 64]).await.unwrap_err();
-    assert_eq!(error.to_string(), "too many streams were reset");
+    client.write_all(b"and more").await.unwrap();
+    // From the piece that it is in, nothing more is read; and whoever serves the streams is told why.
+    assert_eq!(given(&mut connection).await.len(), 7);
+    assert_eq!(known.excess().await, Excess::Resets);
 }
 
 #[tokio::test(start_paused = true)]
