@@ -17,7 +17,7 @@ use crate::admission::Admitted;
 use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
-use crate::upstreams::{Inside, Member, Members, Times, Watch};
+use crate::upstreams::{GivenUp, Inside, Member, Members, Times, Watch};
 use crate::way::compress::Compressor;
 use crate::way::{Chosen, Mirrored, Tunnel};
 
@@ -90,6 +90,8 @@ pub(crate) struct Attempt {
     pub(crate) due: Option<(RawFd, Instant)>,
     /// What it may take instead, where others share its connection.
     pub(crate) times: Option<Times>,
+    /// There, and where the client may send more than it has announced: told when it is too much.
+    pub(crate) given_up: Option<GivenUp>,
     pub(crate) watch: Option<Watch>,
     /// When the time of the whole exchange is up.
     pub(crate) total: Option<Instant>,

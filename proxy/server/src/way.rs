@@ -136,7 +136,7 @@ impl ProxyHttp for Way {
         request: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        upstream::sending(request, exchange)?;
+        upstream::sending(session, request, exchange)?;
         mirror::begin(session, request, exchange);
         trailers::ask_for_them(session, request)
     }

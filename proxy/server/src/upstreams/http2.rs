@@ -23,6 +23,7 @@ use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::{Digest, UniqueIDType};
 use pingora_core::{Error, ErrorType, OrErr as _, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
+use tokio::sync::Notify;
 
 use body::Body;
 
@@ -36,6 +37,7 @@ pub(crate) struct Http2 {
     /// Until the head of the response.
     patience: Option<Duration>,
     times: Times,
+    given_up: Option<GivenUp>,
     /// Whether what is read now is given up for having been silent, and not because a time is up.
     listening: bool,
     write_timeout: Option<Duration>,
@@ -57,6 +59,27 @@ pub(crate) struct Times {
     pub(crate) total: Option<Instant>,
 }
 
+/// Tells who waits for an answer that its request will not be sent to its end. It goes along with the request's head, too:
+/// Pingora takes an error of ours while it sends a body for the end of that, and waits for the endpoint.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GivenUp(Arc<Notify>);
+
+impl GivenUp {
+    pub(crate) fn tell(&self) {
+        self.0.notify_one();
+    }
+
+    /// What is read, unless that happens first.
+    async fn unless<T>(given_up: Option<Self>, read: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(Self(told)) = given_up else { return read.await };
+        tokio::select! {
+            biased;
+            () = told.notified() => Err(Error::explain(ErrorType::InternalError, "the request was given up")),
+            read = read => read,
+        }
+    }
+}
+
 impl Http2 {
     pub(super) fn new(session: Http2Session, secure: bool, spoken: Spoken) -> Self {
         Self {
@@ -66,6 +89,7 @@ impl Http2 {
             patience: None,
             listening: false,
             times: Times::default(),
+            given_up: None,
             write_timeout: None,
             bodiless: false,
             stuck: Arc::default(),
@@ -159,6 +183,7 @@ impl Session for Http2 {
         if let Some(times) = head.extensions_mut().remove::<Times>() {
             self.times = times;
         }
+        self.given_up = head.extensions_mut().remove();
         address(&mut head, self.secure)?;
         self.bodiless = end;
         self.session.write_request_header(head, end)
@@ -183,13 +208,14 @@ impl Session for Http2 {
 
     async fn read_response_header(&mut self) -> Result<()> {
         self.wait_for(self.patience, self.times.head);
-        let read = self.session.read_response_header().await.and_then(|()| self.check_length());
+        let read = GivenUp::unless(self.given_up.clone(), self.session.read_response_header()).await;
+        let read = read.and_then(|()| self.check_length());
         read.map_err(|error| self.judged(error))
     }
 
     async fn read_response_body(&mut self) -> Result<Option<Bytes>> {
         self.wait_for_more();
-        let read = self.session.read_response_body().await;
+        let read = GivenUp::unless(self.given_up.clone(), self.session.read_response_body()).await;
         read.map_err(|error| self.judged(error))
     }
 

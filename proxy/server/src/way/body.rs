@@ -41,5 +41,8 @@ pub(super) fn count(body: Option<&Bytes>, exchange: &mut Exchange) -> Result<()>
         return Ok(());
     }
     exchange.failure = Some(Failure::BodyTooLarge);
+    if let Some(given_up) = exchange.attempt.as_ref().and_then(|attempt| attempt.given_up.as_ref()) {
+        given_up.tell();
+    }
     Err(Error::explain(ErrorType::HTTPStatus(413), "the request body is too large").into_down())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use edgeloom_core::cluster::Balance;
 use edgeloom_core::retry::{Situation, Trouble, is_trouble};
-use http::header::SET_COOKIE;
+use http::header::{CONTENT_LENGTH, SET_COOKIE};
 use http::{StatusCode, Version};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -22,7 +22,7 @@ use crate::generation::Cluster;
 use crate::limits::STALE_MAX;
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::Busy;
-use crate::upstreams::{Times, Watch};
+use crate::upstreams::{GivenUp, Times, Watch};
 use crate::way::hop;
 
 pub(crate) use choice::Chosen;
@@ -151,12 +151,20 @@ pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, shared: bool
 /// # Errors
 ///
 /// Where it can not be said in HTTP/2, and the client is to blame.
-pub(super) fn sending(request: &mut RequestHeader, exchange: &mut Exchange) -> Result<()> {
+pub(super) fn sending(
+    session: &mut Session,
+    request: &mut RequestHeader,
+    exchange: &mut Exchange,
+) -> Result<()> {
     let Some(attempt) = &mut exchange.attempt else { return Ok(()) };
     if let Some(times) = attempt.times {
         hop::strip_request(request)?;
         request.set_version(Version::HTTP_2);
         request.extensions_mut().insert(times);
+        // What has been announced is not too much.
+        if !request.headers.contains_key(CONTENT_LENGTH) && !session.as_downstream_mut().is_body_empty() {
+            request.extensions_mut().insert(attempt.given_up.insert(GivenUp::default()).clone());
+        }
     } else if let Some((connection, due)) = attempt.due.take() {
         attempt.watch = Watch::over(connection, due);
     }
@@ -204,6 +212,9 @@ pub(super) fn failed(
 /// What the endpoint did wrong, if it was the endpoint.
 fn trouble_of(error: &Error, exchange: &Exchange) -> Option<Trouble> {
     let attempt = exchange.attempt.as_ref()?;
+    if exchange.failure == Some(Failure::BodyTooLarge) {
+        return None;
+    }
     if let Some(status) = attempt.refused {
         return Some(Trouble::Status(status));
     }

@@ -216,6 +216,27 @@ fn an_answer_may_come_before_all_has_been_asked() {
     }
 }
 
+/// It is not waited for an endpoint that waits for the rest.
+#[test]
+fn a_body_that_becomes_too_large_is_refused() {
+    for wire in Wire::both() {
+        let origin = wire.origin(Manner::echo());
+        let edge = Edge::start(&format!(
+            "
+            clusters: {{ shop: {{ endpoints: ['{}'], {} }} }}
+            routes: [{{ name: all, to: shop, body: 10B }}]
+            ",
+            origin.address(),
+            wire.cluster
+        ));
+        let pieces = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n8\r\nabcdefgh\r\n8\r\nijklmnop\r\n";
+        let answer = edge.client().send_raw(pieces);
+        assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", answer.escape_ascii());
+        assert_eq!(edge.get("/after").status(), 200);
+        assert_eq!(origin.connections(), 1, "the connection is as good as before");
+    }
+}
+
 #[test]
 fn an_endpoint_that_does_not_take_what_it_is_sent_is_a_gateway_timeout() {
     for wire in Wire::both() {
