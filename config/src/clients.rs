@@ -6,8 +6,8 @@ use edgeloom_core::limits::{HEAD_BYTES_MAX, TARGET_MAX};
 use edgeloom_core::units::Bytes;
 
 use crate::limits::{
-    BodySize, Connections, ControlFrames, Exchanges, HeadTime, HeaderBytes, HeaderLines, KeepTime, Rate, Requests, Resets,
-    Streams, TargetLength,
+    BodySize, Connections, ControlFrames, Exchanges, HeadTime, HeaderBytes, HeaderLines, KeepTime, Rate,
+    Requests, Resets, Streams, TargetLength,
 };
 use crate::written::{meant, section};
 

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::exchange::Exchange;
 use crate::limits::LINGER;
+use crate::listen::is_stream;
 use crate::rescue::Failure;
 
 /// Refuses a body that says of itself that it is too large.
@@ -24,7 +25,7 @@ pub(super) fn check_length(session: &Session, exchange: &Exchange) -> Result<(),
 /// is reset, and what of the answer has not been written by then is lost. It may take as long as in HTTP/1.1, where the
 /// connection does this.
 pub(super) async fn hear_out(session: &mut Session, exchange: &mut Exchange) {
-    if !session.is_http2() || session.as_mut().is_body_done() || session.response_written().is_none() {
+    if !is_stream(session) || session.as_mut().is_body_done() || session.response_written().is_none() {
         return;
     }
     // Nothing is left of it but its client's patience.

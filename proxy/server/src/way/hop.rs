@@ -9,6 +9,8 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use crate::listen::is_stream;
+
 /// Takes out of a request what was meant for us.
 ///
 /// # Errors
@@ -49,7 +51,7 @@ pub(super) fn end(session: &Session, header: &mut ResponseHeader) {
         strip(header, &name);
     }
     // Trailers pass from HTTP/2 to HTTP/2, and nowhere else.
-    if header.version != Version::HTTP_2 || !session.is_http2() {
+    if header.version != Version::HTTP_2 || !is_stream(session) {
         strip(header, &TRAILER);
     }
 }
