@@ -78,7 +78,7 @@ pub(crate) const HEADER_BYTES_MOST: Bytes = Bytes((HEAD_BYTES_MAX / 4 * 3) as u6
 section! {
     /// What a client may take of the edge. Who takes more is told so where that can be said (the status is in parentheses), else the connection is closed. A reload changes them for connections that begin after it.
     RawLimits = "`limits`" {
-        /// The most connections at one time, over all listeners; the next ones are closed at once. One that waits for its next request costs up to 3KiB, over TLS about 11KiB, and one with an exchange under way about 60KiB: twenty thousand of those are more than a gigabyte.
+        /// The most connections at one time, over all listeners; the next ones are closed at once. One that waits for its next request costs up to 3KiB, over TLS about 11KiB, and one with an exchange under way about 60KiB: twenty thousand of those are more than a gigabyte. Each takes two of the files that the system lets the process have open, one of them to an endpoint: `edgeloom check` and the log say where these are too few.
         connections: Connections = Connections(Limits::default().connections),
         /// The most connections at one time from one IPv4 address, or from one /64 network of IPv6, which is what one customer of a provider has. An office behind one address has hundreds; nobody should have all. Peers on the loopback and those that `trust` names are not counted: they stand for many clients.
         connections_per_client: Connections = Connections(Limits::default().connections_per_client),

@@ -47,7 +47,8 @@ accepting, wait for open exchanges for as long as `drain` says, and end; a secon
     #[command(after_help = "\
 Does everything that a start does, but for listening: reads the configuration, verifies, compiles and configures
 every module, and opens the geo databases and the certificates. Exits with 1, and a report, where any of it fails.
-Says which certificates there are, and warns of those that end within 30 days.")]
+Says which certificates there are, and warns of those that end within 30 days, and where the system lets a process
+have too few files open for the connections that the configuration allows.")]
     Check {
         /// Print the configuration with every default filled in
         #[arg(long)]
