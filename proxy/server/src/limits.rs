@@ -164,6 +164,8 @@ pub(crate) const EBB_LOOK: Duration = Duration::from_secs(5);
 /// How many connections and exchanges there must have been for that: at some 60 KiB each, fewer are not worth it.
 pub(crate) const EBB_LEAST: usize = 128;
 
-/// How often the workers are asked to look through their pages, so that each of them does: which of them takes up a task
-/// can not be chosen.
+/// How long a worker that has looked through its pages waits for the others to do so: about as long as the look itself.
+pub(crate) const EBB_HOLD: Duration = Duration::from_millis(2);
+
+/// How often workers that were busy are asked again.
 pub(crate) const EBB_ROUNDS_MAX: usize = 16;
