@@ -23,8 +23,8 @@ use crate::limits::{CLOSE_TIMEOUT, DRAIN_POLL, RELOADS_WAITING_MAX};
 use crate::lines::{Lines, Writer};
 use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
-use crate::upstreams::names;
-use crate::way::Edge;
+use crate::upstreams::{check, names};
+use crate::way::{Edge, mirror};
 
 /// Serves what the configuration says, until told to stop.
 ///
@@ -162,6 +162,8 @@ impl Running {
         workers: &Runtime,
     ) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
+        check::prepare();
+        mirror::prepare();
         self.generations.current().follow(&self.builder.names);
         // What leads nowhere yet may do so later; the rest should be known to the first exchange.
         self.builder.names.settle().await;

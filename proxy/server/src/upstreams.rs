@@ -3,7 +3,7 @@
 mod members; // who they are, in one generation
 pub(crate) mod endpoint; // what is known of one of them
 mod gate; // how many exchanges they have at one time
-mod check; // whether they are well
+pub(crate) mod check; // whether they are well
 mod watch; // time that is up
 pub(crate) mod peer; // from an endpoint to what Pingora connects to
 pub(crate) mod credentials; // whom it must be signed by, and who we are to it

@@ -7,7 +7,7 @@ mod request_chain; // what our filters say to it
 mod body; // how much more they may send
 mod upstream; // who answers
 mod hop; // what neither side tells the other's
-mod mirror; // who is sent a copy
+pub(crate) mod mirror; // who is sent a copy
 mod response_chain; // what our filters say to the answer
 mod tunnel; // what goes on in another protocol
 mod trailers; // what comes behind a body

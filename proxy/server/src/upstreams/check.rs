@@ -7,6 +7,7 @@ use std::time::Duration;
 use edgeloom_config::{Health, HttpCheck};
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::uri::Authority;
+use pingora_core::Error;
 use pingora_core::connectors::{ConnectorOptions, http as pingora};
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -17,6 +18,7 @@ use tokio::task::AbortHandle;
 use super::endpoint::Endpoint;
 use super::http2::Http2;
 use super::{Connector, Member, Roster};
+use crate::descriptors;
 use crate::generation::sentence;
 use crate::limits::{CHECK_BODY_MAX, CHECKS_FIRST};
 
@@ -115,6 +117,8 @@ struct Check {
 enum Failed {
     #[error("it could not be connected to: {0}")]
     Connect(String),
+    #[error("no more files can be opened")]
+    NoFiles,
     #[error("it did not answer within {}", edgeloom_core::units::show_duration(*.0))]
     Late(Duration),
     #[error("it did not answer: {0}")]
@@ -125,6 +129,16 @@ enum Failed {
     Body(Box<str>),
 }
 
+impl Failed {
+    fn to_connect(error: &Error) -> Self {
+        if descriptors::is_shortage(error.root_cause()) {
+            Self::NoFiles
+        } else {
+            Self::Connect(sentence(error))
+        }
+    }
+}
+
 impl Check {
     async fn run(self) {
         // At once, but not all at the same moment.
@@ -132,7 +146,10 @@ impl Check {
         loop {
             let asked = tokio::time::timeout(self.health.timeout, self.ask()).await;
             let heard = asked.unwrap_or(Err(Failed::Late(self.health.timeout)));
-            self.tell(heard.map_err(|failed| failed.to_string()));
+            // What we have none left of says nothing of the endpoint.
+            if !matches!(heard, Err(Failed::NoFiles)) {
+                self.tell(heard.map_err(|failed| failed.to_string()));
+            }
             let tenth = self.health.interval / 10;
             tokio::time::sleep(self.health.interval - tenth + part(tenth * 2)).await;
         }
@@ -154,7 +171,7 @@ impl Check {
         match &self.health.http {
             None => {
                 let connected = CONNECTOR.stream(&self.peer).await;
-                connected.map(drop).map_err(|error| Failed::Connect(sentence(&*error)))
+                connected.map(drop).map_err(|error| Failed::to_connect(&error))
             }
             Some(check) => self.exchange(check).await,
         }
@@ -162,7 +179,7 @@ impl Check {
 
     async fn exchange(&self, check: &HttpCheck) -> Result<(), Failed> {
         let connected = HTTP.get_http_session(&self.peer).await;
-        let (mut session, _new) = connected.map_err(|error| Failed::Connect(sentence(&*error)))?;
+        let (mut session, _new) = connected.map_err(|error| Failed::to_connect(&error))?;
         let answered = self.answer(check, &mut session).await;
         session.shutdown().await;
         let (status, body) = answered.map_err(|error| Failed::Exchange(sentence(&*error)))?;
@@ -220,6 +237,12 @@ fn holds(text: &[u8], wanted: &[u8]) -> bool {
 /// From nothing to all of it, by chance.
 fn part(of: Duration) -> Duration {
     of.mul_f64(fastrand::f64())
+}
+
+/// Makes what checks connect with, while there are files to be had: Pingora reads one for it, and takes for granted that
+/// it can.
+pub(crate) fn prepare() {
+    LazyLock::force(&HTTP);
 }
 
 /// Connections of checks are no exchange's: nothing of theirs is kept.

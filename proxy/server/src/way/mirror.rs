@@ -169,6 +169,12 @@ impl Drop for UnderWay {
 
 const MIRROR: HeaderName = HeaderName::from_static("x-edgeloom-mirror");
 
+/// Makes what copies are sent with, while there are files to be had: Pingora reads one for it, and takes for granted that
+/// it can.
+pub(crate) fn prepare() {
+    LazyLock::force(&HTTP);
+}
+
 /// Connections of copies are not those of exchanges: what a mirror does to them is its own matter.
 static HTTP: LazyLock<pingora::Connector<Connector>> = LazyLock::new(|| {
     let mut options = ConnectorOptions::new(MIRROR_IDLE_MAX);

@@ -11,7 +11,7 @@ fn yaml(origin: &Origin, limits: &str) -> String {
         "
         limits: {{ {limits} }}
         routes: [{{ name: all, to: origin }}]
-        clusters: {{ origin: {{ endpoints: ['{}'] }} }}
+        clusters: {{ origin: {{ endpoints: ['{}'], health: {{ interval: 100ms, unhealthy_after: 1 }} }} }}
         ",
         origin.address()
     )
@@ -71,7 +71,7 @@ fn without_files_left_clients_wait_and_the_log_is_told_once() {
     let told = said(&edge, "connections can not be accepted");
     assert!(told["message"].as_str().unwrap().contains("LimitNOFILE"), "{told}");
     assert_eq!((told["level"].as_str(), told["tries"].as_u64()), (Some("ERROR"), Some(1)));
-    // A second of it is ten tries.
+    // A second of it is ten tries, and as many checks of the endpoint.
     let (cpu, began) = (edge.cpu().unwrap(), Instant::now());
     let mut late = held.pop().unwrap();
     late.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
@@ -84,10 +84,11 @@ fn without_files_left_clients_wait_and_the_log_is_told_once() {
     assert!(answer.ends_with(b"hello"), "{}", answer.escape_ascii());
     assert_eq!(Client::to(edge.address()).get("/").text(), "hello");
     let lines = edge.log().all();
-    let told = lines
-        .iter()
-        .filter(|line| line["message"].as_str().is_some_and(|text| text.contains("can not be accepted")));
-    assert_eq!(told.count(), 1, "{lines:?}");
+    let errors = lines.iter().filter(|line| line["level"] == "ERROR");
+    assert_eq!(errors.count(), 1, "{lines:?}");
+    let unwell =
+        |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("is unwell"));
+    assert!(!lines.iter().any(unwell), "{lines:?}");
     assert_eq!(metric(&edge, "edgeloom_connections_turned_away_total{reason=\"connections\"}"), 0);
 }
 
