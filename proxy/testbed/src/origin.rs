@@ -14,6 +14,7 @@ use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -84,6 +85,7 @@ impl Origin {
 
     fn serve(address: SocketAddr, manner: Manner, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
+        SockRef::from(&listener).listen(WAITING_MAX)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -204,6 +206,10 @@ impl Tally {
         handshakes.push_back(handshake);
     }
 }
+
+/// How many connections may wait to be accepted. The standard library has 128: under load more are opened at once, and
+/// whoever finds no place comes again a second later, when the edge has given up.
+const WAITING_MAX: i32 = 4096;
 
 /// No test asks for so many.
 const HANDSHAKES_MAX: usize = 1000;
