@@ -1,9 +1,9 @@
 //! What an exchange costs: Edgeloom and its peers under oha.
 //!
 //! ```text
-//! bench, scenarios, smoke, train ─▶ study ─▶ measure ─▶ contender ─▶ the edge, or a peer
-//!                                     │         └─▶ oha, visitors from the atlas
-//!                                     └─▶ samples ─▶ verdict, report
+//! bench, scenarios, smoke ─▶ study ─▶ measure ─▶ contender ─▶ the edge, or a peer
+//!                              │         └─▶ oha, visitors from the atlas
+//!                              └─▶ samples ─▶ verdict, report
 //! ```
 
 mod machine; // what it was measured on
@@ -28,7 +28,6 @@ mod report; // what is told
 mod bench; // everything, with its report
 mod scenarios; // a few setups, as a table
 mod smoke; // whether it has become much slower
-mod train; // what a compiler is shown
 
 use std::process::ExitCode;
 
@@ -51,7 +50,6 @@ enum Task {
     Bench(bench::Arguments),
     Scenarios(scenarios::Arguments),
     Smoke(smoke::Arguments),
-    Train(train::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -71,7 +69,6 @@ fn run(task: Task) -> Result<bool> {
         Task::Bench(bench) => bench.run(),
         Task::Scenarios(scenarios) => scenarios.run(),
         Task::Smoke(smoke) => smoke.run(),
-        Task::Train(train) => train.run(),
     }
 }
 

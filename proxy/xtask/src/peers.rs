@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{Execute, program, which};
-use crate::dist::{self, Bed, PINGORA};
 use crate::house::House;
 use crate::install;
 
@@ -50,10 +49,10 @@ impl Provided {
 /// # Errors
 ///
 /// Where our own can not be built.
-pub(crate) fn provide(house: &House, bed: &Bed) -> Result<Provided> {
+pub(crate) fn provide(house: &House) -> Result<Provided> {
     let target = house.target();
     let tools = target.join("tools");
-    let [pingora, pingora_stock] = pingora(house, bed)?;
+    let [pingora, pingora_stock] = pingora(house)?;
     Ok(Provided {
         pingora,
         pingora_stock,
@@ -71,11 +70,15 @@ fn or_without(name: &str, provided: Result<PathBuf>) -> Option<PathBuf> {
 }
 
 /// As the edge is built that is measured, and as Pingora comes.
-fn pingora(house: &House, bed: &Bed) -> Result<[PathBuf; 2]> {
-    let tuned = dist::build(house, &PINGORA, bed)?;
-    let stock = "edgeloom-peer-pingora-stock";
-    house.cargo().args(["build", "--release", "--package=edgeloom-peer-pingora", "--bin", stock]).run()?;
-    Ok([tuned, house.target().join("release").join(stock)])
+fn pingora(house: &House) -> Result<[PathBuf; 2]> {
+    let [tuned, stock] = ["edgeloom-peer-pingora", "edgeloom-peer-pingora-stock"];
+    for (profile, name) in [("dist", tuned), ("release", stock)] {
+        let mut cargo = house.cargo();
+        cargo
+            .args(["build", "--package=edgeloom-peer-pingora", "--profile", profile, "--bin", name])
+            .run()?;
+    }
+    Ok([house.target().join("dist").join(tuned), house.target().join("release").join(stock)])
 }
 
 fn envoy(tools: &Path) -> Result<PathBuf> {
