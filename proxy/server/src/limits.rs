@@ -20,6 +20,10 @@ pub(crate) const MALFORMED_STREAMS_MAX: u32 = 32;
 /// All streams of a connection may have as much, so it is held for no more than there may be exchanges.
 pub(crate) const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 
+/// How long the end of a response in HTTP/2 is waited for when all that it announces has come: longer than a frame on its way
+/// takes, and not so long that a client notices who waits for its next response.
+pub(crate) const STREAM_END_MAX: Duration = Duration::from_millis(100);
+
 /// How much of a response waits in one stream of HTTP/2 for its turn on the connection: a piece as it comes from an endpoint.
 pub(crate) const STREAM_BUFFER: usize = 64 * 1024;
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use edgeloom_config::Spoken;
 use futures_core::Stream;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRAILER};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, Version};
 use pingora_core::protocols::http::custom::client::Session;
@@ -26,6 +26,8 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use tokio::sync::Notify;
 
 use body::Body;
+
+use crate::limits::STREAM_END_MAX;
 
 /// One stream.
 pub(crate) struct Http2 {
@@ -46,6 +48,10 @@ pub(crate) struct Http2 {
     /// Whether the endpoint has taken nothing of the body for too long.
     stuck: Arc<AtomicBool>,
     wants_http1: bool,
+    /// How much of the body is still to come, where it is announced and would be all of the response.
+    left: Option<u64>,
+    /// All of it has come, and its end is not waited for any longer.
+    whole: bool,
 }
 
 /// How long an endpoint may take over one request. It goes along with the request's head.
@@ -57,6 +63,8 @@ pub(crate) struct Times {
     pub(crate) silence: Option<Duration>,
     /// When all of it must have come.
     pub(crate) total: Option<Instant>,
+    /// Whether nothing is passed on of what comes behind the body.
+    pub(crate) ends_with_body: bool,
 }
 
 /// Tells who waits for an answer that its request will not be sent to its end. It goes along with the request's head, too:
@@ -94,6 +102,8 @@ impl Http2 {
             bodiless: false,
             stuck: Arc::default(),
             wants_http1: false,
+            left: None,
+            whole: false,
         }
     }
 
@@ -140,17 +150,44 @@ impl Http2 {
 
     /// The library below takes a response to be whole that ends before all has come that its head announces.
     fn check_length(&self) -> Result<()> {
-        let Some(header) = self.session.response_header().filter(|_| self.session.response_finished()) else {
-            return Ok(());
-        };
-        let asked = self.session.request_header().map(|asked| &asked.method);
-        let bodiless = asked == Some(&Method::HEAD)
-            || matches!(header.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let announced = header.headers.get(CONTENT_LENGTH);
-        if bodiless || announced.is_none_or(|length| length.as_bytes().iter().all(|digit| *digit == b'0')) {
+        if !self.session.response_finished() || self.announced().is_none_or(|length| length == 0) {
             return Ok(());
         }
         Err(Error::explain(ErrorType::H2Error, "the head announces a body, and ends the response"))
+    }
+
+    /// How long a body the head of the response announces. One that is no number, the library does not let pass.
+    fn announced(&self) -> Option<u64> {
+        let header = self.session.response_header()?;
+        let asked = self.session.request_header().map(|asked| &asked.method);
+        let bodiless = asked == Some(&Method::HEAD)
+            || matches!(header.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = header.headers.get(CONTENT_LENGTH).filter(|_| !bodiless)?;
+        length.to_str().ok()?.parse().ok()
+    }
+
+    /// What has to come before the response is whole, if that can be told without the end of the stream.
+    fn expected(&self) -> Option<u64> {
+        let announces_more =
+            self.session.response_header().is_none_or(|header| header.headers.contains_key(TRAILER));
+        if self.times.ends_with_body && !announces_more { self.announced() } else { None }
+    }
+
+    /// All that was announced has come. Many say that it is the end in a frame of its own, which is on its way; but who
+    /// never says it has the stream reset, and the client is not kept waiting.
+    async fn read_end(&mut self) -> Result<Option<Bytes>> {
+        if self.whole {
+            return Ok(None);
+        }
+        let silence = self.times.silence.map_or(STREAM_END_MAX, |silence| silence.min(STREAM_END_MAX));
+        self.wait_for(Some(silence), None);
+        match self.session.read_response_body().await {
+            Err(error) if *error.etype() == ErrorType::ReadTimedout => {
+                self.whole = true;
+                Ok(None)
+            }
+            read => read.map_err(|error| self.judged(error)),
+        }
     }
 }
 
@@ -210,16 +247,26 @@ impl Session for Http2 {
         self.wait_for(self.patience, self.times.head);
         let read = GivenUp::unless(self.given_up.clone(), self.session.read_response_header()).await;
         let read = read.and_then(|()| self.check_length());
+        self.left = self.expected();
         read.map_err(|error| self.judged(error))
     }
 
     async fn read_response_body(&mut self) -> Result<Option<Bytes>> {
+        if self.left == Some(0) {
+            return self.read_end().await;
+        }
         self.wait_for_more();
         let read = GivenUp::unless(self.given_up.clone(), self.session.read_response_body()).await;
+        if let (Some(left), Ok(Some(bytes))) = (&mut self.left, &read) {
+            *left = left.saturating_sub(bytes.len() as u64);
+        }
         read.map_err(|error| self.judged(error))
     }
 
     async fn read_trailers(&mut self) -> Result<Option<HeaderMap>> {
+        if self.whole {
+            return Ok(None);
+        }
         self.wait_for_more();
         let read = self.session.read_trailers().await;
         read.map_err(|error| self.judged(error))

@@ -20,6 +20,7 @@ use pingora_proxy::Session;
 use crate::exchange::{Attempt, Exchange, Tried};
 use crate::generation::Cluster;
 use crate::rescue::Failure;
+use crate::listen::is_stream;
 use crate::upstreams::endpoint::Busy;
 use crate::upstreams::{GivenUp, Times, Watch};
 use crate::way::hop;
@@ -138,7 +139,8 @@ pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, shared: bool
     let head = [first_byte, retry.per_try].into_iter().flatten().min();
     let head = head.and_then(|head| now.checked_add(head));
     if shared {
-        attempt.times = Some(Times { head, silence: Some(timeouts.read), total: attempt.total });
+        let (silence, total) = (Some(timeouts.read), attempt.total);
+        attempt.times = Some(Times { head, silence, total, ends_with_body: false });
     } else {
         let due = [head, attempt.total].into_iter().flatten().min();
         attempt.due = due.map(|due| (connection, due));
@@ -157,7 +159,8 @@ pub(super) fn sending(
     exchange: &mut Exchange,
 ) -> Result<()> {
     let Some(attempt) = &mut exchange.attempt else { return Ok(()) };
-    if let Some(times) = attempt.times {
+    if let Some(mut times) = attempt.times {
+        times.ends_with_body = !is_stream(session);
         hop::strip_request(request)?;
         request.set_version(Version::HTTP_2);
         request.extensions_mut().insert(times);

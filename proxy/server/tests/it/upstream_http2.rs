@@ -1,5 +1,7 @@
 //! How endpoints are asked that speak HTTP/2: each request has its times, though others share its connection.
 
+mod ends; // how they say that they have said all
+
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
