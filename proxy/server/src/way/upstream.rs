@@ -3,6 +3,7 @@
 mod choice; // which endpoint
 mod again; // whether another, once it has failed
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
@@ -19,8 +20,8 @@ use pingora_proxy::Session;
 
 use crate::exchange::{Attempt, Exchange, Tried};
 use crate::generation::Cluster;
-use crate::rescue::Failure;
 use crate::listen::is_stream;
+use crate::rescue::Failure;
 use crate::upstreams::endpoint::Busy;
 use crate::upstreams::{GivenUp, Times, Watch};
 use crate::way::hop;
@@ -29,7 +30,7 @@ pub(super) use again::{failed, unreachable};
 pub(crate) use choice::Chosen;
 
 /// The endpoint to ask: the first, or another after one that has failed. Waits where the cluster has its hands full.
-pub(super) async fn pick(session: &Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+pub(super) async fn pick(session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
     let chosen = match exchange.next.take() {
         Some(chosen) => Ok(chosen),
         None => choice::choose(exchange, &session.req_header().headers),
@@ -38,9 +39,7 @@ pub(super) async fn pick(session: &Session, exchange: &mut Exchange) -> Result<B
         Ok(chosen) => chosen,
         Err(failure) => return Err(nobody(exchange, failure)),
     };
-    if let Err(failure) = enter(exchange, &chosen).await {
-        return Err(nobody(exchange, failure));
-    }
+    enter(session, exchange, &chosen).await?;
     begin(session, exchange, chosen).ok_or_else(|| nobody(exchange, Failure::NoEndpoint))
 }
 
@@ -49,23 +48,42 @@ fn nobody(exchange: &mut Exchange, failure: Failure) -> Box<Error> {
     Error::explain(ErrorType::ConnectError, "nobody to ask")
 }
 
-/// Takes a place in the cluster, where it has only so many, for as long as the exchange lasts.
-async fn enter(exchange: &mut Exchange, chosen: &Chosen) -> Result<(), Failure> {
-    let Some(cluster) = exchange.generation.cluster(chosen.cluster) else { return Err(Failure::NoEndpoint) };
+/// Takes a place in the cluster, where it has only so many, for as long as the exchange lasts. Ends when the client has
+/// gone, too: its place in the queue is for others then.
+async fn enter(session: &mut Session, exchange: &mut Exchange, chosen: &Chosen) -> Result<()> {
+    let Some(cluster) = exchange.generation.cluster(chosen.cluster) else {
+        return Err(nobody(exchange, Failure::NoEndpoint));
+    };
     let load = cluster.plan.load;
     let Some(most) = load.requests else { return Ok(()) };
     if exchange.inside.as_ref().is_some_and(|(inside, _)| *inside == chosen.cluster) {
         return Ok(());
     }
-    match cluster.upstream.gate.enter(most, load.waiting, load.wait).await {
-        Some(inside) => {
-            exchange.inside = Some((chosen.cluster, inside));
-            Ok(())
+    let entering = cluster.upstream.gate.enter(most, load.waiting, load.wait);
+    // In a box: else every exchange would make room for it.
+    let entered = Box::pin(async {
+        tokio::select! {
+            biased;
+            entered = entering => Ok(entered),
+            gone = hangs_up(session) => Err(gone),
         }
-        None => {
-            cluster.upstream.counts.overloads.add();
-            Err(Failure::Overloaded)
-        }
+    });
+    if let Some(inside) = entered.await? {
+        exchange.inside = Some((chosen.cluster, inside));
+        return Ok(());
+    }
+    cluster.upstream.counts.overloads.add();
+    Err(nobody(exchange, Failure::Overloaded))
+}
+
+/// The client has gone. While it has still to send its request, that can not be told without reading it.
+async fn hangs_up(session: &mut Session) -> Box<Error> {
+    if !is_stream(session) && !session.as_mut().is_body_done() {
+        return pending().await;
+    }
+    match session.downstream_session.read_body_or_idle(true).await {
+        Err(gone) => gone.into_down(),
+        Ok(_) => pending().await,
     }
 }
 

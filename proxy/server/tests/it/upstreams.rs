@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use edgeloom_testbed::{Death, Edge, Manner, Origin, Raw};
+use edgeloom_testbed::{Death, Edge, Frame, Frames, Manner, Origin, Raw};
 
 fn edge(cluster: &str) -> Edge {
     Edge::start(&format!(
@@ -128,4 +128,37 @@ fn an_endpoint_may_close_connections_as_it_likes() {
     for _ in 0..20 {
         assert_eq!(edge.get("/").text(), "hello");
     }
+}
+
+#[test]
+fn who_leaves_while_waiting_for_a_place_gives_up_the_turn() {
+    let hung = Origin::behaving(Manner::saying("late").slow(Duration::from_secs(60)));
+    let edge = Edge::start(&format!(
+        "
+        listeners: [{{ bind: '127.0.0.1:0', h2c: true }}]
+        clusters: {{ shop: {{ endpoints: ['{}'], limits: {{ requests: 1, waiting: 1, wait: 1m }} }} }}
+        routes: [{{ name: all, to: shop }}]
+        ",
+        hung.address()
+    ));
+    let waiting = |count| super::wait_for_metric(&edge, "edgeloom_cluster_waiting{cluster=\"shop\"}", count);
+    let ask = |path: &str| {
+        let mut client = Raw::connect(edge.address()).unwrap();
+        client.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).unwrap();
+        client
+    };
+    let _inside = ask("/inside");
+    super::wait_for_metric(&edge, "edgeloom_cluster_exchanges{cluster=\"shop\"}", 1);
+    let queued = ask("/http1");
+    waiting(1);
+    drop(queued);
+    assert_eq!(super::line_about(&edge, "/http1")["failure"], "the client has gone");
+    super::wait_for_gauge(&edge, "edgeloom_cluster_waiting{cluster=\"shop\"}", 0);
+    let mut streams = Frames::connect(edge.address()).unwrap();
+    let fields = [(":method", "POST"), (":scheme", "http"), (":path", "/http2"), (":authority", "a")];
+    streams.send(&Frame::head(1, &fields)).unwrap();
+    waiting(1);
+    streams.send(&Frame::new(Frame::RST_STREAM, 0, 1, [0, 0, 0, 8])).unwrap();
+    assert_eq!(super::line_about(&edge, "/http2")["failure"], "the client has gone");
+    assert_eq!(hung.requests(), 1);
 }
