@@ -46,7 +46,7 @@ section! {
         workers: Threads = Threads::Cores,
         /// Where the line about each exchange goes, as JSON: `stdout`, `off`, or `file:` and a path.
         access_log: AccessLog = AccessLog::Stdout,
-        /// How long a shutdown waits for exchanges that are under way. Half a minute is what orchestrators grant before they kill.
+        /// How long a shutdown waits for exchanges that are under way. Half a minute is what orchestrators grant before they kill. Those that are left then are cut off within a second or two: they are answered with 503 where nothing has been sent yet, and are in the access log.
         drain: Drain = Drain(Duration::from_secs(30)),
         /// What a client may take.
         limits: RawLimits = RawLimits::from(Limits::default()),

@@ -152,6 +152,9 @@ pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// How often a shutdown looks whether the last exchange has ended.
 pub(crate) const DRAIN_POLL: Duration = Duration::from_millis(5);
 
+/// How long exchanges that a shutdown cuts off may take, at each step of that, to say what they can and to be logged.
+pub(crate) const CUT_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long connections may take to close once the last exchange has ended.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 

@@ -12,6 +12,7 @@ pub(crate) mod tls; // what nobody else can read
 mod http2; // its streams
 mod frames; // what a client does with them
 mod excess; // and what it does too much
+mod cut; // how its exchanges end that a shutdown waits for no longer
 
 use std::io;
 use std::net::SocketAddr;

@@ -61,6 +61,8 @@ pub(crate) enum Failure {
     ClientTimeout,
     #[error("the client has gone")]
     ClientGone,
+    #[error("a shutdown did not wait any longer")]
+    Cut,
     #[error("an error of the edge itself")]
     Internal,
 }
@@ -104,6 +106,9 @@ pub(crate) fn told(failure: Failure) -> (StatusCode, &'static str) {
         Failure::ClientTimeout => (StatusCode::REQUEST_TIMEOUT, "The request did not come in time."),
         // Nobody is there to read it; the status is what the log says.
         Failure::ClientGone => (StatusCode::BAD_REQUEST, ""),
+        Failure::Cut => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Everything here is being shut down. Try again soon.")
+        }
         Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here."),
     }
 }
@@ -156,19 +161,29 @@ pub(crate) async fn send(session: &mut Session, exchange: &mut Exchange, failure
 }
 
 /// Answers for a failure on the way to an upstream or back, if that can still be done.
-pub(crate) async fn fail(session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
+///
+/// `cut` is whether a shutdown has waited for as long as it may: then it is we who have ended the client's connection.
+pub(crate) async fn fail(
+    session: &mut Session,
+    error: &Error,
+    exchange: &mut Exchange,
+    cut: bool,
+) -> FailToProxy {
     let begun = session.response_written().is_some_and(|response| !response.status.is_informational());
     if begun && exchange.failure.is_none() && is_answered_early(error, exchange) {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
-    let failure = *exchange.failure.get_or_insert_with(|| failure_of(error));
+    let failure = *exchange.failure.get_or_insert_with(|| match failure_of(error) {
+        Failure::ClientGone if cut => Failure::Cut,
+        failure => failure,
+    });
     let mut error_code = 0;
     if !begun && failure != Failure::ClientGone {
         let answer = answer_for(failure, session, exchange);
         error_code = answer.status.as_u16();
         // Pingora closes the connection after this; the client should know.
         session.set_keepalive(None);
-        if way::answer::send(session, exchange, answer).await.is_err() {
+        if way::answer::send(session, exchange, answer).await.is_err() && failure != Failure::Cut {
             exchange.failure = Some(Failure::ClientGone);
         }
     }
@@ -250,6 +265,7 @@ mod tests {
             Failure::UpstreamMalformed,
             Failure::ClientTimeout,
             Failure::ClientGone,
+            Failure::Cut,
             Failure::Internal,
         ];
         let line = |failure: &Failure| {

@@ -1,5 +1,6 @@
 //! From a configuration to a running edge, and to its end.
 
+use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
     sentence, watch_files,
 };
-use crate::limits::{CLOSE_TIMEOUT, DRAIN_POLL, RELOADS_WAITING_MAX};
+use crate::limits::{CUT_TIMEOUT, DRAIN_POLL, RELOADS_WAITING_MAX};
 use crate::lines::{Lines, Writer};
 use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
@@ -288,7 +289,7 @@ impl Running {
             () = signals.stop() => self.generations.open(),
         };
         if cut_off > 0 {
-            self.cut_tunnels(cut_off).await;
+            self.cut_off(cut_off).await;
         }
         match cut_off {
             0 => tracing::info!("every exchange has ended"),
@@ -298,14 +299,22 @@ impl Running {
 }
 
 impl Running {
-    /// Ends tunnels of which `open` exchanges consist in part, and waits for their lines in the access log. Other exchanges
-    /// have none: what would become of them is not known.
-    async fn cut_tunnels(&self, open: usize) {
+    /// Ends `open` exchanges, and waits for their lines in the access log. Tunnels are told, and end by themselves; of others
+    /// it is their clients that seem to fall silent, so that there can still be an answer, and then to hang up.
+    async fn cut_off(&self, open: usize) {
         let tunnels = usize::try_from(self.builder.metrics.tunnels.get()).unwrap_or(usize::MAX);
-        let others = open.saturating_sub(tunnels);
         self.cut.send_replace(true);
-        let deadline = tokio::time::Instant::now() + CLOSE_TIMEOUT;
-        while self.generations.open() > others && tokio::time::Instant::now() < deadline {
+        self.ended_but(open.saturating_sub(tunnels)).await;
+        for how in [Shutdown::Read, Shutdown::Both] {
+            self.connections.cut(how);
+            self.ended_but(0).await;
+        }
+    }
+
+    /// Waits until no more exchanges than these are left, and not for long.
+    async fn ended_but(&self, left: usize) {
+        let deadline = tokio::time::Instant::now() + CUT_TIMEOUT;
+        while self.generations.open() > left && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(DRAIN_POLL).await;
         }
     }

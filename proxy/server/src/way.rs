@@ -214,7 +214,8 @@ impl ProxyHttp for Way {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        rescue::fail(session, error, exchange).await
+        let cut = *self.0.cut.borrow();
+        rescue::fail(session, error, exchange, cut).await
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {

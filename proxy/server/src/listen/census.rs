@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use edgeloom_core::wire::announcement::party;
+
+use super::cut::{Wire, Wires};
 
 /// The connections that are open, over all listeners.
 #[derive(Clone, Default)]
@@ -17,6 +20,7 @@ struct Census {
     all: AtomicUsize,
     /// In shards, so that two that connect at one time seldom meet.
     of_clients: [Mutex<HashMap<IpAddr, u32>>; SHARDS],
+    wires: Arc<Wires>,
 }
 
 const SHARDS: usize = 16;
@@ -45,6 +49,16 @@ impl Connections {
         Some(OpenOfClient(self.clone(), party))
     }
 
+    /// From now on it is among those that [`Self::cut`] ends.
+    pub(super) fn hold(&self, connection: RawFd) -> Wire {
+        self.0.wires.holding(connection)
+    }
+
+    /// Ends what comes from clients, or all that passes between them and us.
+    pub(crate) fn cut(&self, how: Shutdown) {
+        self.0.wires.cut(how);
+    }
+
     fn shard(&self, party: IpAddr) -> &Mutex<HashMap<IpAddr, u32>> {
         let mixed = match party {
             IpAddr::V4(address) => address.octets().into_iter().fold(0, |mixed: u8, byte| mixed ^ byte),
@@ -60,6 +74,8 @@ pub(super) struct Room {
     pub(super) _open: OpenConnection,
     /// Not of those who stand for many.
     pub(super) _of_client: Option<OpenOfClient>,
+    /// Once there may be exchanges on it.
+    pub(super) wire: Option<Wire>,
 }
 
 /// One of the connections counted.

@@ -40,6 +40,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A client's connection.
 pub(crate) struct Connection {
+    /// What it takes of all that there may be. Given back before the stream is closed.
+    room: Option<Room>,
     stream: Stream,
     /// Bytes that were read before anybody asked for them.
     ahead: Vec<u8>,
@@ -64,8 +66,6 @@ pub(crate) struct Connection {
     watched: Option<Box<Watched>>,
     /// Told what was refused before there was an exchange.
     refused: Box<dyn Fn(&Refusal) + Send + Sync>,
-    /// What it takes of all that there may be.
-    room: Option<Room>,
 }
 
 /// What may be read.
@@ -91,6 +91,7 @@ impl Connection {
     ) -> Self {
         let pace = Pace::of(limits);
         Self {
+            room: None,
             stream,
             ahead: Vec::new(),
             ahead_at: 0,
@@ -104,7 +105,6 @@ impl Connection {
             tunnel: Mutex::default(),
             watched: None,
             refused: Box::new(refused),
-            room: None,
         }
     }
 

@@ -53,7 +53,7 @@ impl Door {
 
     /// All that happens on a connection, if there is room for one more.
     pub(super) async fn converse(&self, wire: Wire, peer: SocketAddr, stop: &ShutdownWatch) {
-        let Some((stream, guest, room)) = self.let_in(wire, peer, stop).await else { return };
+        let Some((stream, guest, mut room)) = self.let_in(wire, peer, stop).await else { return };
         let stream: Stream = match self.edge.tls() {
             None => Box::new(stream),
             // In a box: else every connection would keep room for a handshake while it lasts.
@@ -64,6 +64,7 @@ impl Door {
         };
         let (edge, peer) = (Arc::clone(&self.edge), guest.peer);
         let refused = move |refusal: &_| edge.refused(Some(peer), refusal);
+        room.wire = Some(self.connections.hold(stream.id()));
         let mut connection = Box::new(Connection::new(stream, &guest.limits, refused).within(room));
         let agreed = connection.selected_alpn_proto() == Some(ALPN::H2);
         if agreed || (self.h2c && !connection.is_secure()) {
@@ -165,7 +166,7 @@ impl Door {
             return None;
         };
         describe(&mut stream, peer, local);
-        Some((stream, Guest { peer, limits }, Room { _open: open, _of_client: of_client }))
+        Some((stream, Guest { peer, limits }, Room { _open: open, _of_client: of_client, wire: None }))
     }
 
     /// Exchange after exchange, as Pingora would have it, but for the time between them: that is spent

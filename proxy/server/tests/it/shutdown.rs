@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use edgeloom_testbed::{Client, Edge, Manner, Origin, Request};
+use edgeloom_testbed::{Client, Edge, Frame, Frames, Manner, Origin, Raw, Request};
 
 fn edge(drain: &str, origin: &Origin) -> Edge {
     Edge::start(&format!(
@@ -85,9 +85,76 @@ fn drain_is_the_longest_that_is_waited() {
         asked(&origin, 1);
         let stopped = edge.stop();
         assert!(stopped.status.success() && stopped.took < Duration::from_secs(5), "{stopped:?}");
-        assert!(open.join().unwrap().is_err());
+        // There is nobody to wait for any more, but there is time to say so.
+        let response = open.join().unwrap().unwrap();
+        assert_eq!((response.status(), response.header("connection")), (503, Some("close")));
+        assert_eq!(response.first_line(), "Everything here is being shut down. Try again soon.");
     });
     assert_eq!(super::said(&edge, "1 exchanges were cut off")["cut_off"], 1);
+}
+
+/// Whatever they wait for, each of them ends and is logged.
+#[test]
+fn exchanges_that_are_cut_off_are_remembered() {
+    let (hung, large) = (
+        Origin::behaving(Manner::saying("hello").slow(Duration::from_secs(60))),
+        Origin::behaving(Manner::measuring()),
+    );
+    let edge = Edge::start(&format!(
+        "
+        drain: 200ms
+        listeners: [{{ bind: '127.0.0.1:0', h2c: true }}]
+        clusters:
+          hung: {{ endpoints: ['{hung}'] }}
+          shared: {{ endpoints: ['{hung}'], protocol: http2 }}
+          full: {{ endpoints: ['{hung}'], limits: {{ requests: 1, waiting: 1, wait: 1m }} }}
+          large: {{ endpoints: ['{large}'] }}
+        routes:
+          - {{ name: shared, when: {{ path: /shared/* }}, to: shared }}
+          - {{ name: full, when: {{ path: /full/* }}, to: full }}
+          - {{ name: large, when: {{ path: /large/* }}, to: large }}
+          - {{ name: hung, to: hung }}
+        ",
+        hung = hung.address(),
+        large = large.address(),
+    ));
+    let ask = |head: &str| {
+        let mut client = Raw::connect(edge.address()).unwrap();
+        client.send(format!("{head}\r\nhost: a\r\n\r\n").as_bytes()).unwrap();
+        client
+    };
+    let paths = ["/waits", "/sends", "/shared/waits", "/full/inside", "/stream", "/shared/stream"];
+    let mut answered =
+        [ask("GET /waits HTTP/1.1"), ask("GET /shared/waits HTTP/1.1"), ask("GET /full/inside HTTP/1.1")];
+    let mut sends = ask("POST /sends HTTP/1.1\r\ncontent-length: 10");
+    sends.send(b"hello").unwrap();
+    let mut streams = Frames::connect(edge.address()).unwrap();
+    for (stream, path) in [(1, "/stream"), (3, "/shared/stream")] {
+        let fields = [(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "a")];
+        streams.send(&Frame::request(stream, &fields)).unwrap();
+    }
+    asked(&hung, 6);
+    let mut queued = ask("GET /full/queued HTTP/1.1");
+    super::wait_for_metric(&edge, "edgeloom_cluster_waiting{cluster=\"full\"}", 1);
+    // More than all that stands between takes, of a response that nobody reads.
+    let unread = ask("GET /large/100000000 HTTP/1.1");
+    asked(&large, 1);
+
+    let stopped = edge.stop();
+    assert!(stopped.status.success() && stopped.took < Duration::from_secs(5), "{stopped:?}");
+    assert_eq!(super::said(&edge, "8 exchanges were cut off")["cut_off"], 8);
+    for client in answered.iter_mut().chain([&mut sends, &mut queued]) {
+        let answer = client.answer(super::SOON).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", answer.escape_ascii());
+    }
+    drop(unread);
+    for path in paths.into_iter().chain(["/full/queued", "/large/100000000"]) {
+        let line = super::line_about(&edge, path);
+        assert_eq!(line["failure"], "a shutdown did not wait any longer", "{line}");
+    }
+    assert_eq!(super::line_about(&edge, "/large/100000000")["status"], 200);
+    assert_eq!(super::line_about(&edge, "/waits")["status"], 503);
+    assert_eq!(edge.access_lines().len(), 8);
 }
 
 #[test]
@@ -101,6 +168,6 @@ fn a_second_signal_ends_it_at_once() {
         super::said(&edge, "shutting down");
         let stopped = edge.stop();
         assert!(stopped.took < Duration::from_secs(5), "{stopped:?}");
-        assert!(open.join().unwrap().is_err());
+        assert_eq!(open.join().unwrap().unwrap().status(), 503);
     });
 }
