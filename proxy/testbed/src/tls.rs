@@ -159,13 +159,14 @@ pub struct OriginTls {
     identity: Identity,
     clients: Option<RootCertStore>,
     protocols: Vec<Vec<u8>>,
+    versions: Versions,
 }
 
 impl OriginTls {
     /// Shows this certificate to anybody, and speaks HTTP/2 and HTTP/1.1.
     pub fn showing(identity: &Identity) -> Self {
         let protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self { identity: identity.clone(), clients: None, protocols }
+        Self { identity: identity.clone(), clients: None, protocols, versions: Versions::Both }
     }
 
     /// Wants to see a certificate of this authority's from everybody.
@@ -183,9 +184,15 @@ impl OriginTls {
         self
     }
 
+    #[must_use]
+    pub fn versions(mut self, versions: Versions) -> Self {
+        self.versions = versions;
+        self
+    }
+
     pub(crate) fn config(&self) -> Result<ServerConfig, CertificateError> {
         let builder =
-            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+            ServerConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions.list())?;
         let builder = match &self.clients {
             None => builder.with_no_client_auth(),
             Some(roots) => {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use edgeloom_testbed::{Authority, Death, Edge, Launch, Manner, Order, Origin, OriginTls};
+use edgeloom_testbed::{Authority, Death, Edge, Launch, Manner, Order, Origin, OriginTls, Versions};
 use tempfile::TempDir;
 
 /// An authority, and a folder with its certificate in `ca.pem`.
@@ -282,8 +282,15 @@ fn sessions_with_an_endpoint_go_on_where_they_ended() {
     let files = world.authority.issue(&Order::client("edge")).write(world.path(), "edge");
     let shown = format!(", certificate: {}, key: {}", files.chain.display(), files.key.display());
     let closing = Manner::saying("hello").dying(Death::AfterAnswer);
-    for (demanding, shown) in [(false, ""), (true, shown.as_str())] {
-        let tls = OriginTls::showing(&identity);
+    let anonymous = ("", false);
+    let known = (shown.as_str(), true);
+    for ((shown, demanding), versions) in [
+        (anonymous, Versions::Only12),
+        (anonymous, Versions::Only13),
+        (known, Versions::Only12),
+        (known, Versions::Only13),
+    ] {
+        let tls = OriginTls::showing(&identity).versions(versions);
         let tls = if demanding { tls.demanding(&world.authority) } else { tls };
         let origin = Origin::secure(closing.clone(), &tls);
         let edge = edge(&origin, &format!("tls: {{ name: shop.example, {}{shown} }}", world.ca()));
@@ -292,7 +299,7 @@ fn sessions_with_an_endpoint_go_on_where_they_ended() {
         edge.edit(|yaml| format!("{yaml}\n# changed\nlimits: {{ exchanges: 77 }}\n"));
         super::said(&edge, "generation 2 is live");
         assert_eq!(edge.get("/").status(), 200);
-        assert_eq!(resumed(&origin), [false, true, true, true], "{demanding}");
+        assert_eq!(resumed(&origin), [false, true, true, true], "{demanding} {versions:?}");
         if demanding {
             assert!(origin.handshakes().iter().all(|handshake| !handshake.chain.is_empty()));
         }
