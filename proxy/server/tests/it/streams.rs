@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use edgeloom_testbed::{Client, Edge, Frame, Frames, Origin, Outcome};
+use edgeloom_testbed::{Client, Edge, Frame, Frames, Manner, Origin, Outcome};
 
 use super::{SOON, line_about};
 
@@ -207,5 +207,73 @@ fn three_hundred_that_open_windows_byte_by_byte_keep_nobody_waiting() {
         client.send(&get(3, "/other")).unwrap();
         client.send(&window(3, 65_535)).unwrap();
         assert_eq!(outcome(client, 3), OK);
+    }
+}
+
+/// What an endpoint does not take fills the window of its own stream, and of no other.
+#[test]
+fn an_upload_that_is_stuck_keeps_no_other_from_going_on() {
+    const PIECE: usize = 16 * 1024;
+    let hung = Origin::behaving(Manner::saying("late").slow(Duration::from_secs(60)));
+    let echo = Origin::echo("echo");
+    for protocol in ["http1", "http2"] {
+        let edge = Edge::start(&format!(
+            "
+            listeners: [{{ bind: '127.0.0.1:0', h2c: true }}]
+            clusters:
+              hung: {{ endpoints: ['{}'], protocol: {protocol}, retries: 0, timeouts: {{ write: 1s, read: 1s }} }}
+              echo: {{ endpoints: ['{}'], protocol: {protocol} }}
+            routes:
+              - {{ name: stuck, when: {{ path: /stuck }}, to: hung, body: 1GiB }}
+              - {{ name: echo, to: echo, body: 1GiB }}
+            ",
+            hung.address(),
+            echo.address()
+        ));
+        let mut client = connect(&edge, 65_535);
+        let mut upload = Upload::begin(&mut client, 1, "/stuck");
+        let began = Instant::now();
+        // Until nobody takes anything more.
+        while upload.send_piece(&mut client, &[b'x'; PIECE], Duration::from_millis(500)) {
+            assert!(began.elapsed() < SOON, "{protocol}: {} bytes were taken", upload.sent);
+        }
+        assert!(upload.sent > 64 * 1024, "{protocol}: {}", upload.sent);
+        for stream in [3, 5, 7] {
+            let mut other = Upload::begin(&mut client, stream, "/other");
+            for _ in 0..16 {
+                assert!(other.send_piece(&mut client, &[b'x'; PIECE], SOON), "{protocol}: {}", other.sent);
+            }
+            client.send(&Frame::new(Frame::DATA, Frame::END_STREAM, stream, [])).unwrap();
+            assert_eq!(outcome(&mut client, stream), OK, "{protocol}");
+        }
+        let line = line_about(&edge, "/stuck");
+        assert_eq!((&line["failure"], &line["status"]), (&"the endpoint took too long".into(), &504.into()));
+    }
+}
+
+/// The body of a request on a stream, sent as its window allows; that of the connection is no matter here.
+struct Upload {
+    stream: u32,
+    window: usize,
+    sent: usize,
+}
+
+impl Upload {
+    fn begin(client: &mut Frames, stream: u32, path: &str) -> Self {
+        client.send(&post(stream, path)).unwrap();
+        Self { stream, window: 65_535, sent: 0 }
+    }
+
+    /// Whether there was room for it in time.
+    fn send_piece(&mut self, client: &mut Frames, piece: &[u8], within: Duration) -> bool {
+        while self.window < piece.len() {
+            let Some(frame) = next_on(client, self.stream, within) else { return false };
+            assert_eq!(frame.kind, Frame::WINDOW_UPDATE, "{frame:?}");
+            let by: [u8; 4] = frame.payload.try_into().unwrap();
+            self.window += usize::try_from(u32::from_be_bytes(by)).unwrap();
+        }
+        client.send(&data(self.stream, piece)).unwrap();
+        (self.window, self.sent) = (self.window - piece.len(), self.sent + piece.len());
+        true
     }
 }
