@@ -30,6 +30,15 @@ impl Example {
 
     /// With others than these origins behind it at the ports that are named.
     fn start_before(name: &str, others: &BTreeMap<u16, SocketAddr>) -> Self {
+        Self::start_edited(name, others, |text, _| text)
+    }
+
+    /// The same once more has been exchanged, and made with the authority that has signed the certificates.
+    fn start_edited(
+        name: &str,
+        others: &BTreeMap<u16, SocketAddr>,
+        edit: impl FnOnce(String, &Authority) -> String,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let database = folder.path().join("geo.mmdb");
         geo::write(Layout::City, &database).unwrap();
@@ -49,7 +58,7 @@ impl Example {
         let authority = certificates(folder.path());
         let here = folder.path().display().to_string();
         let moved = moved.text().replace("/etc/edgeloom/tls", &here).replace("/run/edgeloom", &here);
-        let moved = example.with_text(moved).unwrap();
+        let moved = example.with_text(edit(moved, &authority)).unwrap();
         // The default port is one for all.
         let admin = if moved.text().contains("\nadmin:") { "" } else { "admin: { bind: '127.0.0.1:0' }\n" };
         moved.with_text(format!("{admin}{}", moved.text())).unwrap().write(&file).unwrap();
@@ -77,12 +86,17 @@ fn copy(from: &Path, to: &Path) {
 fn certificates(folder: &Path) -> Authority {
     let authority = Authority::new();
     let shop = Order::server(&["shop.example", "*.shop.example"]);
-    for (name, order) in
-        [("shop", &shop), ("shop-rsa", &shop.clone().rsa()), ("blog", &Order::server(&["blog.example"]))]
-    {
+    for (name, order) in [
+        ("shop", &shop),
+        ("shop-rsa", &shop.clone().rsa()),
+        ("blog", &Order::server(&["blog.example"])),
+        ("edge", &Order::client("edge")),
+    ] {
         authority.issue(order).write(folder, name);
     }
-    fs::write(folder.join("partners.pem"), authority.pem()).unwrap();
+    for name in ["partners", "internal-ca"] {
+        fs::write(folder.join(name).with_extension("pem"), authority.pem()).unwrap();
+    }
     authority
 }
 
@@ -97,7 +111,8 @@ fn every_example_is_tried_here() {
     let own = concat!(include_str!("examples.rs"), include_str!("examples/sockets.rs"));
     for path in yaml {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let starts = ["start", "start_before"].map(|start| format!("Example::{start}(\"{name}\""));
+        let starts =
+            ["start", "start_before", "start_edited"].map(|start| format!("Example::{start}(\"{name}\""));
         assert!(starts.iter().any(|start| own.contains(start)), "{name}");
     }
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-use edgeloom_testbed::{Raw, Request};
+use edgeloom_testbed::{Manner, NameServer, Order, Origin, OriginTls, Raw, Request};
 
 use super::Example;
 use crate::SOON;
@@ -98,4 +98,22 @@ fn unix_sockets() {
     assert_eq!(crate::line_about(&example.edge, "/")["client"], "203.0.113.9");
     example.edge.stop();
     assert!(!path.exists());
+}
+
+#[test]
+fn endpoints_by_name() {
+    let (server, mut origin) = (NameServer::start(), None);
+    server.set("shop.internal", &["127.0.0.1"], 60);
+    let example = Example::start_edited("endpoints-by-name", &BTreeMap::new(), |text, authority| {
+        let identity = authority.issue(&Order::server(&["shop.internal"]));
+        let tls = OriginTls::showing(&identity).demanding(authority);
+        let shop = origin.insert(Origin::secure(Manner::echo().named("shop"), &tls));
+        let endpoint = format!("shop.internal:{}", shop.address().port());
+        text.replace("shop.internal:8101", &endpoint).replace("127.0.0.1:5353", &server.address().to_string())
+    });
+    let asked = example.edge.get("/").echo();
+    assert_eq!((asked.origin.as_deref(), asked.version.as_str()), (Some("shop"), "HTTP/2.0"));
+    let shaken = origin.unwrap().handshakes();
+    assert!(shaken.iter().all(|shaken| shaken.name.as_deref() == Some("shop.internal")), "{shaken:?}");
+    assert!(shaken.iter().all(|shaken| !shaken.chain.is_empty()), "we are shown to be who we are");
 }
