@@ -1,9 +1,11 @@
+use std::net::TcpListener;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use edgeloom_testbed::{Authority, Client, Edge, Manner, Order, Origin, Request, Tls};
+use edgeloom_testbed::{Authority, Client, Edge, Manner, Order, Origin, Raw, Request, Tls};
 use tempfile::TempDir;
 
-use super::metric;
+use super::{SOON, metric};
 
 fn edge(clusters: &str) -> Edge {
     Edge::start(&format!("clusters: {{ {clusters} }}\nroutes: [{{ name: all, to: shop }}]"))
@@ -137,24 +139,34 @@ fn the_less_busy_get_more() {
 
 #[test]
 fn a_full_endpoint_is_passed_over() {
-    let slow = Origin::behaving(Manner::saying("slow").slow(Duration::from_millis(300)));
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
     let quick = Origin::saying("quick");
-    let endpoints = format!("['{}', '{}']", slow.address(), quick.address());
+    let endpoints = format!("['{}', '{}']", slow.local_addr().unwrap(), quick.address());
     let edge = edge(&format!("shop: {{ endpoints: {endpoints}, limits: {{ per_endpoint: 2 }} }}"));
     std::thread::scope(|threads| {
-        let waits: Vec<_> =
-            (0..4).map(|_| threads.spawn(|| Client::to(edge.address()).get("/").status())).collect();
-        // Two went to the slow one and are there still: everybody else goes to the quick one. That has room
-        // for the next while the edge is still writing down the one before.
-        while slow.requests() < 2 {
-            std::thread::yield_now();
+        let (answer, answers) = mpsc::channel();
+        for _ in 0..4 {
+            let (answer, address) = (answer.clone(), edge.address());
+            threads.spawn(move || answer.send(Client::to(address).get("/").text().to_owned()).unwrap());
         }
+        let next = || answers.recv_timeout(SOON).unwrap();
+        // Two went to the slow one, and are there until it is told to answer.
+        let mut full = [(); 2].map(|()| Raw::accept(&slow).unwrap());
+        for asked in &mut full {
+            asked.until(b"\r\n\r\n", SOON).unwrap();
+        }
+        // The others have been to the quick one, which has room again once the edge has written that down.
+        assert_eq!([next(), next()], ["quick", "quick"]);
+        super::wait_for_gauge(&edge, "edgeloom_exchanges_open", 2);
         for _ in 0..10 {
             assert_eq!(edge.get("/").text(), "quick");
         }
-        waits.into_iter().for_each(|wait| assert_eq!(wait.join().unwrap(), 200));
+        for asked in &mut full {
+            asked.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nslow").unwrap();
+        }
+        assert_eq!([next(), next()], ["slow", "slow"]);
     });
-    assert_eq!(slow.requests(), 2);
+    assert_eq!(quick.requests(), 12);
 }
 
 #[test]
