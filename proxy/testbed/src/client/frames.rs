@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{ClientError, Raw};
+use crate::tls::Tls;
 
 /// One connection, past its preface, on which each frame is a test's own.
 pub struct Frames {
@@ -109,7 +110,20 @@ impl Frames {
     ///
     /// Where nobody listens there, or it speaks no HTTP/2.
     pub fn connect(address: SocketAddr) -> Result<Self, ClientError> {
-        let mut frames = Self { raw: Raw::connect(address)? };
+        Self::over(Raw::connect(address)?, address)
+    }
+
+    /// The same over TLS, in which HTTP/2 has to be asked for.
+    ///
+    /// # Errors
+    ///
+    /// As above, or where it does not come to a TLS connection.
+    pub fn secure(address: SocketAddr, tls: &Tls) -> Result<Self, ClientError> {
+        Self::over(Raw::secure(address, tls)?, address)
+    }
+
+    fn over(raw: Raw, address: SocketAddr) -> Result<Self, ClientError> {
+        let mut frames = Self { raw };
         frames.raw.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
         frames.send(&Frame::new(Frame::SETTINGS, 0, 0, [0, 1, 0, 0, 0, 0]))?;
         let settings = frames.next(PATIENCE)?;
@@ -134,6 +148,15 @@ impl Frames {
     /// Where the other side takes nothing more.
     pub fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.raw.send(bytes)
+    }
+
+    /// Whether the connection is open, and nothing has come that was not read.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be asked.
+    pub fn lies_idle(&self) -> Result<bool, ClientError> {
+        self.raw.lies_idle()
     }
 
     /// How long the other side may take nothing of what is sent before that fails.

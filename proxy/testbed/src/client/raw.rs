@@ -1,12 +1,14 @@
 //! Bytes on a socket, for requests that no client would send.
 
 use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
+use socket2::SockRef;
 
 use super::ClientError;
 use crate::tls::{OriginTls, Tls};
@@ -197,6 +199,29 @@ impl Raw {
     /// Whether the other side has closed, as far as has been read.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the connection is open, and nothing has come that was not read.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be asked.
+    pub fn lies_idle(&self) -> Result<bool, ClientError> {
+        let socket = match self.socket() {
+            Socket::Tcp(stream) => SockRef::from(stream),
+            Socket::Unix(stream) => SockRef::from(stream),
+        };
+        socket.set_nonblocking(true)?;
+        let waiting = socket.peek(&mut [MaybeUninit::uninit()]);
+        socket.set_nonblocking(false)?;
+        match waiting {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Ok(!self.ended && self.received.is_empty())
+            }
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error.into()),
+            // There is something, its end for one.
+            _ => Ok(false),
+        }
     }
 
     /// Everything until the other side closes; `None` if it does not.

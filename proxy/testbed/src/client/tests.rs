@@ -98,3 +98,19 @@ fn raw_answers_end_where_they_say() {
     let refused = Client::to(origin.address()).send_raw(b"nonsense\r\n\r\n");
     assert!(refused.starts_with(b"HTTP/1.1 400"), "{refused:?}");
 }
+
+#[test]
+fn a_connection_lies_idle_until_something_comes_or_it_ends() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut near = Raw::connect(listener.local_addr().unwrap()).unwrap();
+    let mut far = Raw::accept(&listener).unwrap();
+    assert!(near.lies_idle().unwrap());
+    far.send(b"hello").unwrap();
+    assert_eq!(near.exactly(1, PATIENCE).unwrap(), b"h");
+    assert!(!near.lies_idle().unwrap(), "the rest was not asked for");
+    assert_eq!(near.exactly(4, PATIENCE).unwrap(), b"ello");
+    assert!(near.lies_idle().unwrap());
+    drop(far);
+    assert_eq!(near.to_end(PATIENCE).unwrap().as_deref(), Some(&b""[..]));
+    assert!(!near.lies_idle().unwrap());
+}
