@@ -48,6 +48,14 @@ impl Visitor {
         format!("GET {PATH} HTTP/1.1\r\n{lines}\r\n")
     }
 
+    /// As fields of HTTP/2, for a connection of one's own.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, &str)> {
+        let pseudo = [(":method", "GET"), (":scheme", "https"), (":path", PATH)];
+        let named = |(name, value)| if name == "host" { (":authority", value) } else { (name, value) };
+        // The host is the first of the headers, so that what begins with a colon stays together.
+        pseudo.into_iter().chain(self.headers().into_iter().map(named)).collect()
+    }
+
     pub(crate) fn request(&self) -> Request {
         let request = Request::get(PATH);
         self.headers().into_iter().fold(request, |request, (name, value)| match name {

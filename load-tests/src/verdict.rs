@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::contender::Contender;
 use crate::peer::{Job, Peer};
 use crate::samples::{Figure, Samples, Spot, median};
+use crate::study::connections::Secure;
 use crate::study::contenders::PINGORA;
-use crate::study::{Study, connections, contenders, filters, swaps, tenants, workers};
+use crate::study::{Study, contenders, filters, swaps, tenants, workers};
 
 /// A promise, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -179,6 +180,7 @@ fn rest(samples: &Samples) -> Vec<Bound> {
         limit: Limit::AtMost(most),
         unit,
     };
+    let secure = |what, series: Secure| at_most(what, per_connection(samples, series.name()), 40.0, "KiB");
     vec![
         at_most("start to the first filtered answer, from a warm cache", start, 100.0, "ms"),
         at_most("the same, of Envoy's with four filters", start_ratio, 0.5, "×"),
@@ -189,7 +191,8 @@ fn rest(samples: &Samples) -> Vec<Bound> {
             "MiB",
         ),
         at_most("an idle connection", per_connection(samples, &fresh), 12.0, "KiB"),
-        at_most("an idle connection over TLS", per_connection(samples, connections::SECURE), 40.0, "KiB"),
+        secure("an idle connection over TLS", Secure::Http1),
+        secure("an idle connection of HTTP/2 over TLS", Secure::Http2),
         at_most(
             "p99.9 through a swap storm, of the quiet one",
             samples.ratio(Study::Swaps, Spot(swaps::STORM, 0), Spot(swaps::QUIET, 0), Figure::P999),

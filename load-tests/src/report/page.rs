@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use super::{Report, number, shown, thousands};
 use crate::samples::{Figure, Samples, Spot};
-use crate::study::{Study, connections, contenders, filters, swaps, workers};
+use crate::study::connections::Secure;
+use crate::study::{Study, contenders, filters, swaps, workers};
 use crate::verdict::{MEBIBYTE, per_connection};
 
 /// `plots` are the files that were drawn, by study.
@@ -201,8 +202,8 @@ fn by_workers(samples: &Samples) -> Table {
 fn by_connections(samples: &Samples) -> Table {
     let mut table = Table::new(&["contender", "MiB, by connections", "KiB each"]);
     let contenders = contenders::all().into_iter().map(|contender| (contender.name(), contender.title()));
-    let secure = (connections::SECURE.to_owned(), connections::SECURE_TITLE.to_owned());
-    for (name, title) in contenders.chain([secure]) {
+    let secure = Secure::ALL.map(|series| (series.name().to_owned(), series.title().to_owned()));
+    for (name, title) in contenders.chain(secure) {
         let memory = |at: usize| samples.median(Study::Connections, Spot(&name, at), Figure::Memory);
         let places = samples.places(Study::Connections, &name);
         let each: Vec<_> = places

@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::chart::{Axis, Bar, Line, bars, lines};
 use crate::contender::Contender;
 use crate::samples::{Figure, Samples, Spot};
-use crate::study::{Study, connections, contenders, filters, swaps, workers};
+use crate::study::connections::Secure;
+use crate::study::{Study, contenders, filters, swaps, workers};
 use crate::verdict::MEBIBYTE;
 
 /// Those of which there is something to draw; the files, by study.
@@ -156,8 +157,8 @@ fn by_connections(samples: &Samples, file: &Path) -> Result<bool> {
         Line { title, points: points.filter_map(|at| Some((float(at), memory(at)? / MEBIBYTE))).collect() }
     };
     let contenders = contenders::all().into_iter().map(|contender| (contender.name(), contender.title()));
-    let secure = (connections::SECURE.to_owned(), connections::SECURE_TITLE.to_owned());
-    let all: Vec<_> = contenders.chain([secure]).map(line).collect();
+    let secure = Secure::ALL.map(|series| (series.name().to_owned(), series.title().to_owned()));
+    let all: Vec<_> = contenders.chain(secure).map(line).collect();
     let axes = (Axis::linear("idle connections"), Axis::linear("memory, MiB"));
     lines(file, "Memory against idle connections", &axes, &all)
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use edgeloom_testbed::{Authority, Launch, Order, Raw, Tls};
+use edgeloom_testbed::{Authority, Frame, Frames, Launch, Order, Outcome, Raw, Tls, Versions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
@@ -37,17 +38,50 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<()> {
             run.samples.add(Sample { study, who, at, round: 1, figures, errors: BTreeMap::new() });
         }
     }
-    eprintln!("{:?}: {SECURE}", Study::Connections);
-    for (at, figures) in hold_secure(run.bench, most).context(SECURE_TITLE)? {
-        let (study, who) = (Study::Connections, SECURE.to_owned());
-        run.samples.add(Sample { study, who, at, round: 1, figures, errors: BTreeMap::new() });
+    for series in Secure::ALL {
+        let who = series.name();
+        eprintln!("{:?}: {who}", Study::Connections);
+        for (at, figures) in hold_secure(run.bench, series, most).context(series.title())? {
+            let (study, who) = (Study::Connections, who.to_owned());
+            run.samples.add(Sample { study, who, at, round: 1, figures, errors: BTreeMap::new() });
+        }
     }
     Ok(())
 }
 
 /// Edgeloom with the four filters, over TLS 1.3; peers are measured in the clear only.
-pub(crate) const SECURE: &str = "edgeloom fresh tls";
-pub(crate) const SECURE_TITLE: &str = "Edgeloom, four filters, fresh instances, over TLS 1.3";
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Secure {
+    Http1,
+    Http2,
+}
+
+impl Secure {
+    pub(crate) const ALL: [Self; 2] = [Self::Http1, Self::Http2];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "edgeloom fresh tls",
+            Self::Http2 => "edgeloom fresh tls http2",
+        }
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Http1 => "Edgeloom, four filters, fresh instances, over TLS 1.3",
+            Self::Http2 => "Edgeloom, four filters, fresh instances, HTTP/2 over TLS 1.3",
+        }
+    }
+
+    /// Sessions are not gone on with: each connection has all that a new client costs.
+    fn open(self, address: SocketAddr, tls: &Tls, visitor: &Visitor) -> Result<Held> {
+        let tls = tls.clone().versions(Versions::Only13);
+        match self {
+            Self::Http1 => answered(Raw::secure(address, &tls.forgetful())?, visitor),
+            Self::Http2 => answered_http2(Frames::secure(address, &tls.speaking(&["h2"]))?, visitor),
+        }
+    }
+}
 
 type Figures = BTreeMap<Figure, f64>;
 
@@ -62,8 +96,8 @@ fn hold(bench: &Bench, contender: &Contender, most: usize) -> Result<Vec<(usize,
     Ok(found)
 }
 
-/// The same over TLS. Sessions are not gone on with: each connection has all that a new client costs.
-fn hold_secure(bench: &Bench, most: usize) -> Result<Vec<(usize, Figures)>> {
+/// The same over TLS.
+fn hold_secure(bench: &Bench, series: Secure, most: usize) -> Result<Vec<(usize, Figures)>> {
     let folder = TempDir::with_prefix("edgeloom-load-")?;
     let authority = Authority::try_new()?;
     let files = authority.try_issue(&Order::server(&["127.0.0.1"]))?.try_write(folder.path(), "own")?;
@@ -93,14 +127,14 @@ fn hold_secure(bench: &Bench, most: usize) -> Result<Vec<(usize, Figures)>> {
     let tls = Tls::believing(&authority);
     let visitor = Visitor::new(bench.atlas().draw(1, 1)?.into_iter().next().context("nobody asks")?);
     let tree = Tree::of(edge.pid())?;
-    let open = || answered(Raw::secure(edge.address(), &tls.clone().forgetful())?, &visitor);
+    let open = || series.open(edge.address(), &tls, &visitor);
     let found = opened(most, &tree, open)?;
     edge.end(PATIENCE)?;
     Ok(found)
 }
 
-/// Opens ever more, and looks at the memory.
-fn opened(most: usize, tree: &Tree, open: impl Fn() -> Result<Raw>) -> Result<Vec<(usize, Figures)>> {
+/// Opens ever more, and looks at the memory while all of them lie idle.
+fn opened(most: usize, tree: &Tree, open: impl Fn() -> Result<Held>) -> Result<Vec<(usize, Figures)>> {
     let mut held = Vec::new();
     let mut found = Vec::new();
     for at in COUNTS {
@@ -112,17 +146,41 @@ fn opened(most: usize, tree: &Tree, open: impl Fn() -> Result<Raw>) -> Result<Ve
             held.push(open().with_context(|| format!("connection {}", held.len() + 1))?);
         }
         found.push((at, BTreeMap::from([(Figure::Memory, count(tree.memory()?))])));
+        for (number, connection) in held.iter().enumerate() {
+            ensure!(connection.lies_idle()?, "connection {} of {at} does not lie idle", number + 1);
+        }
     }
     Ok(found)
 }
 
 /// A connection that has been answered once.
-fn answered(mut raw: Raw, visitor: &Visitor) -> Result<Raw> {
+enum Held {
+    Http1(Raw),
+    Http2(Frames),
+}
+
+impl Held {
+    fn lies_idle(&self) -> Result<bool> {
+        Ok(match self {
+            Self::Http1(raw) => raw.lies_idle(),
+            Self::Http2(frames) => frames.lies_idle(),
+        }?)
+    }
+}
+
+fn answered(mut raw: Raw, visitor: &Visitor) -> Result<Held> {
     raw.send(visitor.head().as_bytes())?;
     let answer = raw.answer(PATIENCE)?;
     ensure!(answer.starts_with(b"HTTP/1.1 200"), "it was answered with {}", String::from_utf8_lossy(&answer));
     ensure!(answer.ends_with(&[b'x'; 1024]), "the answer is not whole");
-    Ok(raw)
+    Ok(Held::Http1(raw))
+}
+
+fn answered_http2(mut frames: Frames, visitor: &Visitor) -> Result<Held> {
+    frames.send(&Frame::request(1, &visitor.fields()))?;
+    let outcome = frames.outcome(1, PATIENCE)?;
+    ensure!(outcome == Outcome::Answered(200), "what became of it is {outcome:?}");
+    Ok(Held::Http2(frames))
 }
 
 /// As many as the system lets us have.
