@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use edgeloom_testbed::{Death, Edge, Frame, Frames, Manner, Origin, Raw};
+use edgeloom_testbed::{Death, Edge, Frame, Frames, Manner, Origin, Outcome, Raw};
 
 fn edge(cluster: &str) -> Edge {
     Edge::start(&format!(
@@ -161,4 +161,40 @@ fn who_leaves_while_waiting_for_a_place_gives_up_the_turn() {
     streams.send(&Frame::new(Frame::RST_STREAM, 0, 1, [0, 0, 0, 8])).unwrap();
     assert_eq!(super::line_about(&edge, "/http2")["failure"], "the client has gone");
     assert_eq!(hung.requests(), 1);
+}
+
+/// Clients of HTTP/2 may say it in a frame with nothing else in it. Said twice, the second would begin the next request.
+#[test]
+fn the_end_of_a_body_is_said_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = Edge::start(&format!(
+        "
+        listeners: [{{ bind: '127.0.0.1:0', h2c: true }}]
+        clusters: {{ origin: {{ endpoints: ['{}'] }} }}
+        routes: [{{ name: all, to: origin }}]
+        ",
+        listener.local_addr().unwrap()
+    ));
+    std::thread::scope(|threads| {
+        let endpoint = threads.spawn(|| {
+            let mut raw = Raw::accept(&listener).unwrap();
+            let mut asked = Vec::new();
+            for end in [&b"hello\r\n0\r\n\r\n"[..], b"\r\n\r\n"] {
+                asked.push(raw.until(end, super::SOON).unwrap());
+                raw.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            }
+            asked
+        });
+        let mut client = Frames::connect(edge.address()).unwrap();
+        let fields =
+            |method, path| [(":method", method), (":scheme", "http"), (":path", path), (":authority", "a")];
+        client.send(&Frame::head(1, &fields("POST", "/first"))).unwrap();
+        client.send(&Frame::new(Frame::DATA, 0, 1, *b"hello")).unwrap();
+        client.send(&Frame::new(Frame::DATA, Frame::END_STREAM, 1, [])).unwrap();
+        assert_eq!(client.outcome(1, super::SOON).unwrap(), Outcome::Answered(200));
+        client.send(&Frame::request(3, &fields("GET", "/second"))).unwrap();
+        assert_eq!(client.outcome(3, super::SOON).unwrap(), Outcome::Answered(200));
+        let asked = endpoint.join().unwrap();
+        assert!(asked[1].starts_with(b"GET /second HTTP/1.1\r\n"), "{}", asked[1].escape_ascii());
+    });
 }

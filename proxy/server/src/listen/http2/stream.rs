@@ -157,17 +157,22 @@ impl Session for Stream {
     }
 
     async fn read_body_bytes(&mut self) -> Result<Option<Bytes>> {
-        if self.converses {
-            return self.inner.read_body_bytes().await;
-        }
-        let Some(read) = in_time(self.inner.read_body_bytes(), &mut self.reading, self.pace).await else {
-            let late = Error::explain(ErrorType::ReadTimedout, "the client sends its body too slowly");
-            return Err(late.into_down());
+        let read = if self.converses {
+            self.inner.read_body_bytes().await?
+        } else {
+            let Some(read) = in_time(self.inner.read_body_bytes(), &mut self.reading, self.pace).await else {
+                let late = Error::explain(ErrorType::ReadTimedout, "the client sends its body too slowly");
+                return Err(late.into_down());
+            };
+            read?
         };
-        if let Ok(Some(bytes)) = &read {
+        if let Some(bytes) = &read {
             self.reading.moved(bytes.len(), self.pace);
         }
-        read
+        // An empty piece at the end is the end. Pingora would send it on in HTTP/1.1 as a chunk of nothing, which is the end
+        // of a body there, and then the end: what is said a second time is taken for the beginning of the next request.
+        let is_end = read.as_ref().is_some_and(Bytes::is_empty) && self.inner.is_body_done();
+        Ok(read.filter(|_| !is_end))
     }
 
     async fn drain_request_body(&mut self) -> Result<()> {
