@@ -295,6 +295,11 @@ impl Running {
             0 => tracing::info!("every exchange has ended"),
             _ => tracing::warn!(cut_off, "{cut_off} exchanges were cut off"),
         }
+        // An endpoint that is being connected to, or takes nothing of a body, keeps them from noticing.
+        let unlogged = self.generations.open();
+        if unlogged > 0 {
+            tracing::warn!(unlogged, "{unlogged} of them did not end in time, and are not in the access log");
+        }
     }
 }
 

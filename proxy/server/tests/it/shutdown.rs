@@ -157,6 +157,29 @@ fn exchanges_that_are_cut_off_are_remembered() {
     assert_eq!(edge.access_lines().len(), 8);
 }
 
+/// While an endpoint is being connected to, nobody listens to the client: the process ends all the same, and says so.
+#[test]
+fn exchanges_that_can_not_be_ended_are_counted() {
+    // It accepts, and never shakes hands.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let edge = Edge::start(&format!(
+        "
+        drain: 0s
+        clusters: {{ origin: {{ endpoints: ['{}'], timeouts: {{ tls: 1m }}, tls: {{ name: a, verify: false }} }} }}
+        routes: [{{ name: all, to: origin }}]
+        ",
+        silent.local_addr().unwrap()
+    ));
+    let mut client = Raw::connect(edge.address()).unwrap();
+    client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let _connected = silent.accept().unwrap();
+    let stopped = edge.stop();
+    assert!(stopped.status.success() && stopped.took < Duration::from_secs(5), "{stopped:?}");
+    assert_eq!(super::said(&edge, "1 exchanges were cut off")["cut_off"], 1);
+    assert_eq!(super::said(&edge, "1 of them did not end in time")["unlogged"], 1);
+    assert!(edge.access_lines().is_empty());
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let origin = Origin::behaving(Manner::saying("hello").slow(Duration::from_secs(60)));
