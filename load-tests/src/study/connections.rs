@@ -68,8 +68,8 @@ impl Secure {
 
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Http1 => "Edgeloom, four filters, fresh instances, over TLS 1.3",
-            Self::Http2 => "Edgeloom, four filters, fresh instances, HTTP/2 over TLS 1.3",
+            Self::Http1 => "Edgeloom, fresh instances, TLS 1.3",
+            Self::Http2 => "Edgeloom, fresh instances, HTTP/2 over TLS",
         }
     }
 
