@@ -117,7 +117,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Where there is no whole answer within [`PATIENCE`].
+    /// Where there is no whole answer within the time that a test is patient for.
     pub fn attempt(&self, request: Request) -> Result<Response, ClientError> {
         let what = request.what();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A stream of lines, read to its end in a thread of its own.
 ///
-/// The last [`KEPT`] lines are kept: a load test writes millions.
+/// The last ones are kept, as many as `KEPT` says: a load test writes millions.
 #[derive(Clone)]
 pub struct Lines {
     shared: Arc<Shared>,
