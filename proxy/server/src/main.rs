@@ -12,6 +12,7 @@ mod way; // the way of a request
 mod exchange; // what is known of one
 mod rescue; // what a client is told when something fails
 mod upstreams; // those who answer
+mod secured; // bytes through TLS, to either side
 mod ebb; // memory that is given back when many clients have gone
 mod generation; // what exchanges see, and how it is replaced
 mod admin; // the operator's port

@@ -99,8 +99,8 @@ impl Door {
         };
         let counters = &self.edge.metrics.handshakes;
         match shaken {
-            Ok(secured) => {
-                counters.made(secured.secure());
+            Ok((secured, secure)) => {
+                counters.made(&secure);
                 Some(Box::new(secured))
             }
             Err(failure) => {

@@ -5,7 +5,6 @@ mod sessions; // what an earlier handshake is remembered by
 mod showing; // which certificate a client is shown
 mod shown; // what clients show
 mod handshake; // how it comes to a connection
-mod stream; // bytes through it
 
 use std::fs;
 use std::path::{Path, PathBuf};

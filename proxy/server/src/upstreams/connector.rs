@@ -20,8 +20,9 @@ use pingora_core::{Error, ErrorType, Result};
 use tokio::time::timeout;
 
 use super::http2::Http2;
-use super::tls::{NotSecured, Offer, Secured, Tls};
+use super::tls::{NotSecured, Offer, Tls};
 use crate::limits::DOWNGRADED_MAX;
+use crate::secured::Secured;
 
 /// What opens connections, and keeps those of HTTP/2.
 #[derive(Clone)]

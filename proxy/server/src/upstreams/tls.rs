@@ -2,7 +2,6 @@
 //!
 //! Pingora would make a new one for every connection, and so verify, sign and agree on keys every time.
 
-mod stream; // what is read and written through it
 mod anybody; // a verifier that verifies nothing
 
 use std::io;
@@ -18,7 +17,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub(super) use anybody::Anybody;
-pub(super) use stream::Secured;
+
+use crate::secured::{Secured, Told};
 
 /// How TLS is spoken with one endpoint at one of its addresses.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Tls {
             Some(within) => timeout(within, connecting).await.map_err(|_late| NotSecured::Late(within))?,
             None => connecting.await,
         };
-        let secured = Secured(connected.map_err(NotSecured::of)?);
+        let secured = Secured::new(connected.map_err(NotSecured::of)?, Told::default());
         match secured.agreed() {
             // Some would go on in HTTP/1.1: calls of gRPC would fail there one by one, and nobody would know why.
             agreed if self.spoken == Spoken::Http2 && agreed != Some("h2") => {

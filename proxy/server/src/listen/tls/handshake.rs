@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use edgeloom_config::Misdirected;
 use edgeloom_core::client as core;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{GetSocketDigest as _, l4};
+use pingora_http::ResponseHeader;
 use rustls::{AlertDescription, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConnection};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::showing::{ASIDE, Aside, Shown};
-use super::stream::Secured;
 use super::{Certificate, Tls, shown};
+use crate::secured::{Secured, Told};
 
 /// What is known of the TLS of a connection.
 #[derive(Debug)]
@@ -55,6 +58,18 @@ impl Secure {
             && !host.is_empty()
             && !self.certificate.as_ref().is_some_and(covers)
     }
+
+    /// The carrier is what brings this to sessions: Pingora lets nobody else write into its digest of TLS, and a
+    /// session of HTTP/2 has no stream to ask. Proxies before us that would be spoken to with CONNECT, which
+    /// that place is for, there are none.
+    fn told(self: &Arc<Self>) -> Told {
+        let version = if self.tls.version == "1.2" { "TLSv1.2" } else { "TLSv1.3" };
+        let ssl = SslDigest::new(self.tls.cipher, version, None, None, Vec::new());
+        let carrier = ResponseHeader::build(http::StatusCode::OK, Some(0))
+            .ok()
+            .map(|unused| Arc::new(ProxyDigest::new(Box::new(unused), Some(Box::new(Arc::clone(self))))));
+        Told { ssl: Some(Arc::new(ssl)), carrier }
+    }
 }
 
 impl Tls {
@@ -67,7 +82,7 @@ impl Tls {
         &self,
         stream: l4::stream::Stream,
         within: Duration,
-    ) -> Result<Secured, HandshakeFailure> {
+    ) -> Result<(Secured, Arc<Secure>), HandshakeFailure> {
         let address = if self.showing.has_addresses() {
             let digest = stream.get_socket_digest();
             digest.and_then(|digest| digest.local_addr()?.as_inet().map(|local| local.ip()))
@@ -95,8 +110,8 @@ impl Tls {
                 {
                     return Err(HandshakeFailure::ClientCertificate);
                 }
-                let secure = self.secure(stream.get_ref().1, shown);
-                Ok(Secured::new(stream, secure))
+                let secure = Arc::new(self.secure(stream.get_ref().1, shown));
+                Ok((Secured::new(stream, secure.told()), secure))
             }
             (Err(_), Some(Shown::Nothing)) => Err(HandshakeFailure::UnknownName),
             (Err(error), _) => Err(HandshakeFailure::of(&error)),

@@ -1,4 +1,4 @@
-//! Bytes on their way to an endpoint through TLS, as Pingora wants to see them.
+//! Bytes on their way through TLS, to a client or to an endpoint, as Pingora wants to see them.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -9,29 +9,44 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
     UniqueID, l4,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 
 use crate::limits::CLOSE_TIMEOUT;
 
-/// A connection to an endpoint on which nobody else can read or write.
-pub(in crate::upstreams) struct Secured(pub(super) TlsStream<l4::stream::Stream>);
+/// A connection on which nobody else can read or write.
+pub(crate) struct Secured {
+    stream: TlsStream<l4::stream::Stream>,
+    told: Told,
+}
+
+/// What Pingora's sessions are told of a connection; nothing, where nobody asks.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) ssl: Option<Arc<SslDigest>>,
+    pub(crate) carrier: Option<Arc<ProxyDigest>>,
+}
 
 impl Secured {
+    pub(crate) fn new(stream: impl Into<TlsStream<l4::stream::Stream>>, told: Told) -> Self {
+        Self { stream: stream.into(), told }
+    }
+
     fn beneath(&self) -> &l4::stream::Stream {
-        self.0.get_ref().0
+        self.stream.get_ref().0
     }
 
     /// What both sides have agreed on by ALPN.
-    pub(in crate::upstreams) fn agreed(&self) -> Option<&'static str> {
-        match self.0.get_ref().1.alpn_protocol()? {
+    pub(crate) fn agreed(&self) -> Option<&'static str> {
+        match self.stream.get_ref().1.alpn_protocol()? {
             b"h2" => Some("h2"),
-            // Nothing else was offered.
+            // Nothing else is offered.
             _ => Some("http/1.1"),
         }
     }
@@ -43,13 +58,13 @@ impl AsyncRead for Secured {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Secured {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -57,19 +72,19 @@ impl AsyncWrite for Secured {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -82,8 +97,8 @@ impl fmt::Debug for Secured {
 #[async_trait]
 impl Shutdown for Secured {
     async fn shutdown(&mut self) {
-        // An endpoint that takes nothing more must not keep us: it is hung up on all the same.
-        let _ = timeout(CLOSE_TIMEOUT, AsyncWriteExt::shutdown(&mut self.0)).await;
+        // Whoever takes nothing more must not keep us: it is hung up on all the same.
+        let _ = timeout(CLOSE_TIMEOUT, AsyncWriteExt::shutdown(&mut self.stream)).await;
     }
 }
 
@@ -94,6 +109,10 @@ impl UniqueID for Secured {
 }
 
 impl Ssl for Secured {
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.told.ssl.clone()
+    }
+
     fn selected_alpn_proto(&self) -> Option<ALPN> {
         Some(if self.agreed()? == "h2" { ALPN::H2 } else { ALPN::H1 })
     }
@@ -117,7 +136,7 @@ impl GetTimingDigest for Secured {
 
 impl GetProxyDigest for Secured {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
+        self.told.carrier.clone()
     }
 }
 
