@@ -118,12 +118,23 @@ mod tests {
 
     #[test]
     fn one_that_listens_is_ended_with_all_its_processes() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
+        let ready = folder.path().join("ready");
         let mut command = Command::new("sh");
-        command.args(["-c", "sleep 600 & trap 'kill $!; exit' INT; wait"]);
+        command.args(["-c", r#"sleep 600 & trap 'kill $!; exit' INT; : > "$0"; wait"#]).arg(&ready);
+        // It listens when its trap is set: a shell that is interrupted before leaves what it began.
+        let listener = thread::spawn(move || {
+            let begun = Instant::now();
+            while !ready.exists() && begun.elapsed() < PATIENCE {
+                thread::sleep(PAUSE);
+            }
+            std::net::TcpListener::bind(address)
+        });
+        let running = Running::start(&mut command, address).unwrap();
+        let listener = listener.join().unwrap().unwrap();
         let begun = Instant::now();
-        drop(Running::start(&mut command, address).unwrap());
+        drop(running);
         assert!(begun.elapsed() < GRACE, "it had to be killed");
+        drop(listener);
     }
 }
