@@ -9,6 +9,7 @@ use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::{self, Client, Trust};
 use crate::limits::REQUEST_ID_MAX;
+use crate::survey::{Asked, Survey};
 pub use trace::{Continued, Trace};
 
 mod text;
@@ -94,10 +95,11 @@ pub struct Vouched {
 
 /// Replaces what the client says of itself by what the edge knows, unless a trusted peer says it.
 ///
-/// `peer` is who is connected, by its canonical address; `port` is the one that it is connected to, if it is one.
+/// `sent` is what the head has in it; `peer` is who is connected, by its canonical address; `port` is the one that it is connected to, if it is one.
 /// `draw` gives random numbers.
 pub fn vouch(
     headers: &mut HeaderMap,
+    sent: Survey,
     peer: Client,
     trust: &Trust,
     forwarding: &Forwarding,
@@ -105,26 +107,28 @@ pub fn vouch(
     mut draw: impl FnMut() -> u64,
 ) -> Vouched {
     let trusted = trust.trusts(peer.address);
-    let client = if trusted { client::identify(peer, headers, trust) } else { peer };
-    if !trusted {
+    let client = if trusted && sent.has(OF_CLIENT) { client::identify(peer, headers, trust) } else { peer };
+    if !trusted && sent.has(Asked::A_PROXYS) {
         strip(headers);
     }
+    // Of a stranger's nothing is left.
+    let sent = |header| trusted && sent.has(header);
     // Else the map might grow with one of them, and with another again.
     headers.reserve(OURS);
-    let id = identify(headers, forwarding.request_id, trusted, &mut draw);
+    let id = identify(headers, forwarding.request_id, sent(Asked::X_REQUEST_ID), &mut draw);
     let trace = trace::take_part(headers, forwarding.traceparent, trusted, &mut draw);
-    let said = trusted && (headers.contains_key(X_FORWARDED_PROTO) || headers.contains_key(X_FORWARDED_HOST));
-    list_address(headers, forwarding.x_forwarded_for, trusted, peer, client);
-    list_element(headers, forwarding.forwarded, trusted, peer, client);
-    say(headers, X_FORWARDED_PROTO, forwarding.x_forwarded_proto, trusted, |manner| {
+    list_address(headers, forwarding.x_forwarded_for, sent(Asked::X_FORWARDED_FOR), peer, client);
+    list_element(headers, forwarding.forwarded, sent(Asked::FORWARDED), peer, client);
+    let proto = sent(Asked::X_FORWARDED_PROTO);
+    say(headers, X_FORWARDED_PROTO, forwarding.x_forwarded_proto, proto, |manner| {
         let secure = if manner == Single::Replace { client.secure } else { peer.secure };
         Some(HeaderValue::from_static(scheme(secure)))
     });
     let host = headers.get(HOST).cloned();
-    say(headers, X_FORWARDED_HOST, forwarding.x_forwarded_host, trusted, |_| host);
-    say(headers, X_FORWARDED_PORT, forwarding.x_forwarded_port, trusted, |manner| {
+    say(headers, X_FORWARDED_HOST, forwarding.x_forwarded_host, sent(Asked::X_FORWARDED_HOST), |_| host);
+    say(headers, X_FORWARDED_PORT, forwarding.x_forwarded_port, sent(Asked::X_FORWARDED_PORT), |manner| {
         // A peer that speaks of the client's own connection, and not of its port, does not mean ours.
-        if said && manner == Single::Set { None } else { port.cloned() }
+        if (proto || sent(Asked::X_FORWARDED_HOST)) && manner == Single::Set { None } else { port.cloned() }
     });
     Vouched { client, id, trace }
 }
@@ -151,11 +155,11 @@ fn strip(headers: &mut HeaderMap) {
 fn identify(
     headers: &mut HeaderMap,
     manner: RequestId,
-    trusted: bool,
+    sent: bool,
     draw: &mut impl FnMut() -> u64,
 ) -> Box<str> {
     if manner == RequestId::Pass
-        && trusted
+        && sent
         && let Some(id) = taken_over(headers)
     {
         return id;
@@ -191,33 +195,27 @@ fn taken_over(headers: &HeaderMap) -> Option<Box<str>> {
     fit.then(|| id.into())
 }
 
-fn list_address(headers: &mut HeaderMap, manner: Listed, trusted: bool, peer: Client, client: Client) {
+fn list_address(headers: &mut HeaderMap, manner: Listed, sent: bool, peer: Client, client: Client) {
     let address = match manner {
         Listed::Append | Listed::Set => peer.address,
         Listed::Replace => client.address,
         Listed::Off => return drop(headers.remove(X_FORWARDED_FOR)),
     };
-    if manner == Listed::Set && trusted && headers.contains_key(X_FORWARDED_FOR) {
+    if manner == Listed::Set && sent {
         return;
     }
     let address = text::Address::of(address);
-    if manner == Listed::Append && trusted {
+    if manner == Listed::Append && sent {
         append(headers, X_FORWARDED_FOR, address.as_bytes());
     } else if let Ok(value) = HeaderValue::from_bytes(address.as_bytes()) {
         headers.insert(X_FORWARDED_FOR, value);
     }
 }
 
-fn list_element(
-    headers: &mut HeaderMap,
-    manner: Option<Listed>,
-    trusted: bool,
-    peer: Client,
-    client: Client,
-) {
+fn list_element(headers: &mut HeaderMap, manner: Option<Listed>, sent: bool, peer: Client, client: Client) {
     let of = match manner {
-        None if !trusted || !headers.contains_key(FORWARDED) => return,
-        Some(Listed::Set) if trusted && headers.contains_key(FORWARDED) => return,
+        None if !sent => return,
+        Some(Listed::Set) if sent => return,
         Some(Listed::Off) => return drop(headers.remove(FORWARDED)),
         None | Some(Listed::Append | Listed::Set) => peer,
         Some(Listed::Replace) => {
@@ -256,24 +254,24 @@ fn say(
     headers: &mut HeaderMap,
     name: HeaderName,
     manner: Single,
-    trusted: bool,
+    sent: bool,
     ours: impl FnOnce(Single) -> Option<HeaderValue>,
 ) {
-    if manner == Single::Set && trusted && headers.contains_key(&name) {
+    if manner == Single::Set && sent {
         return;
     }
     let value = if manner == Single::Off { None } else { ours(manner) };
     match value {
         Some(value) => drop(headers.insert(name, value)),
-        // Of a stranger's nothing is left.
-        None if trusted => drop(headers.remove(name)),
+        None if sent => drop(headers.remove(name)),
         None => {}
     }
 }
 
 /// Adds an element to a list header, and makes one line of the lines there are.
 fn append(headers: &mut HeaderMap, name: HeaderName, element: &[u8]) {
-    let mut list = Vec::new();
+    let before: usize = headers.get_all(&name).iter().map(|line| line.len() + 2).sum();
+    let mut list = Vec::with_capacity(before + element.len());
     for line in headers.get_all(&name) {
         list.extend_from_slice(line.as_bytes());
         list.extend_from_slice(b", ");
@@ -288,6 +286,8 @@ fn scheme(secure: bool) -> &'static str {
     if secure { "https" } else { "http" }
 }
 
+/// What a trusted peer may say the client by.
+const OF_CLIENT: Asked = Asked::FORWARDED.or(Asked::X_FORWARDED_FOR).or(Asked::X_FORWARDED_PROTO);
 /// How many lines may be added: the four `x-forwarded-…`, `forwarded`, `x-request-id` and `traceparent`.
 const OURS: usize = 7;
 const X_FORWARDED: &str = "x-forwarded-";

@@ -6,6 +6,7 @@
 pub mod certificate; // what a client is shown, and for which name
 pub mod wire; // which bytes are a request
 pub mod client; // who is asking
+pub mod survey; // what their head has in it
 pub mod forward; // what is said of them to whoever answers
 pub mod condition; // what a request must look like
 pub mod route; // what they asked for

@@ -9,6 +9,7 @@ use edgeloom_core::fault::Fault;
 use edgeloom_core::forward::Trace;
 use edgeloom_core::ids::{ClusterId, FilterId, RouteId};
 use edgeloom_core::retry::Trouble;
+use edgeloom_core::survey::Survey;
 use edgeloom_host::RequestSubject;
 use http::StatusCode;
 use http::uri::PathAndQuery;
@@ -31,6 +32,10 @@ pub(crate) struct Exchange {
     pub(crate) admitted: Option<Admitted>,
     /// How much of the request's body has come.
     pub(crate) body: u64,
+    /// What was in its head as it came.
+    pub(crate) survey: Survey,
+    /// Whether there is nothing in it, as it goes on, that is meant for us alone.
+    pub(crate) is_for_next_hop: bool,
     /// What filters see. The headers are here during the request chain only:
     /// before and after, Pingora's session has them.
     pub(crate) subject: Box<RequestSubject>,
@@ -149,6 +154,8 @@ impl Exchange {
             peer: None,
             admitted: None,
             body: 0,
+            survey: Survey::default(),
+            is_for_next_hop: false,
             subject: Box::default(),
             trace: None,
             asked: None,

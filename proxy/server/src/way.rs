@@ -71,21 +71,22 @@ enum Flow {
 
 #[async_trait]
 impl ProxyHttp for Way {
-    type CTX = Exchange;
+    /// In a box: Pingora would move it from one future into the next, and each would make room for it.
+    type CTX = Box<Exchange>;
 
-    fn new_ctx(&self) -> Exchange {
-        Exchange::begin(self.0.generations.begin())
+    fn new_ctx(&self) -> Box<Exchange> {
+        Box::new(Exchange::begin(self.0.generations.begin()))
     }
 
     /// None: compression is no business of ours, and each costs every request.
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<()> {
         identify::settle(session, &exchange.generation.limits);
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Box<Exchange>) -> Result<bool> {
         match self.0.receive(session, exchange) {
             Ok(Flow::Onward) => match tunnel::asked(session, exchange) {
                 None => Ok(false),
@@ -100,7 +101,11 @@ impl ProxyHttp for Way {
         }
     }
 
-    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        exchange: &mut Box<Exchange>,
+    ) -> Result<Box<HttpPeer>> {
         // What was sent before is sent anew.
         exchange.body = 0;
         upstream::pick(session, exchange).await
@@ -110,7 +115,7 @@ impl ProxyHttp for Way {
         &self,
         session: &mut Session,
         _: &HttpPeer,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
         error: Box<Error>,
     ) -> Box<Error> {
         upstream::unreachable(session, exchange, error)
@@ -123,7 +128,7 @@ impl ProxyHttp for Way {
         _: &HttpPeer,
         connection: std::os::fd::RawFd,
         digest: Option<&Digest>,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         // A stream among others on a connection has none.
         upstream::connected(exchange, connection, digest.is_none());
@@ -134,7 +139,7 @@ impl ProxyHttp for Way {
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         upstream::sending(session, request, exchange)?;
         mirror::begin(session, request, exchange);
@@ -146,7 +151,7 @@ impl ProxyHttp for Way {
         _: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         body::count(body.as_ref(), exchange)?;
         mirror::pass(body.as_ref(), end, exchange);
@@ -158,7 +163,7 @@ impl ProxyHttp for Way {
         _: &HttpPeer,
         session: &mut Session,
         error: Box<Error>,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
         reused: bool,
     ) -> Box<Error> {
         upstream::failed(session, exchange, error, reused)
@@ -169,7 +174,7 @@ impl ProxyHttp for Way {
         _: &mut Session,
         _: &mut Option<Bytes>,
         _: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<Option<Duration>> {
         upstream::progressed(exchange).map(|()| None)
     }
@@ -178,7 +183,7 @@ impl ProxyHttp for Way {
         &self,
         session: &mut Session,
         header: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         upstream::heard(session, header, exchange)?;
         hop::end(session, header);
@@ -193,7 +198,7 @@ impl ProxyHttp for Way {
         _: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<Option<Duration>> {
         compress::pass(body, end, exchange).map(|()| None)
     }
@@ -202,7 +207,7 @@ impl ProxyHttp for Way {
         &self,
         _: &mut Session,
         trailers: &mut HeaderMap,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> Result<Option<Bytes>> {
         exchange.grpc_status = trailers::grpc_status(trailers);
         compress::end(exchange)
@@ -212,24 +217,30 @@ impl ProxyHttp for Way {
         &self,
         session: &mut Session,
         error: &Error,
-        exchange: &mut Exchange,
+        exchange: &mut Box<Exchange>,
     ) -> FailToProxy {
         let cut = *self.0.cut.borrow();
         rescue::fail(session, error, exchange, cut).await
     }
 
-    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Box<Exchange>) {
         upstream::ended(exchange);
         log::write(&self.0, session, exchange);
         body::hear_out(session, exchange).await;
     }
 
     /// Never: the access log says what became of an exchange, in one line.
-    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &Box<Exchange>, _: &Error) -> bool {
         true
     }
 
-    fn suppress_proxy_warn_log(&self, _: &Session, _: &Exchange, _: &Error, _: ProxyWarnLogContext) -> bool {
+    fn suppress_proxy_warn_log(
+        &self,
+        _: &Session,
+        _: &Box<Exchange>,
+        _: &Error,
+        _: ProxyWarnLogContext,
+    ) -> bool {
         true
     }
 }
@@ -262,9 +273,9 @@ impl Edge {
     /// Everything that happens before an upstream is involved. Waits for nothing.
     fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Flow, Failure> {
         exchange.admitted = self.admission.admit(exchange.generation.limits.exchanges);
-        let mut parts = identify::take(session, exchange, self)?;
+        let parts = identify::take(session, exchange, self)?;
         let flow = answer::to_https(exchange, self.listener).unwrap_or_else(|| self.choose_and_run(exchange));
-        identify::give_back(session, exchange, &mut parts);
+        identify::give_back(session, exchange, parts);
         body::check_length(session, exchange)?;
         match flow? {
             Flow::Onward => answer::of_route(session, exchange),

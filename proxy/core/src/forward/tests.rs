@@ -19,7 +19,8 @@ fn pass(headers: &mut HeaderMap, trusted: bool, forwarding: Forwarding) -> Vouch
     let peer = Client { address: "10.0.0.1".parse().unwrap(), secure: false };
     let port = HeaderValue::from_static("8080");
     let mut drawn = 0;
-    vouch(headers, peer, &trust, &forwarding, Some(&port), || {
+    let sent = Survey::of(headers);
+    vouch(headers, sent, peer, &trust, &forwarding, Some(&port), || {
         drawn += 1;
         drawn
     })

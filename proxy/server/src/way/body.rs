@@ -1,6 +1,7 @@
 //! How much a client may send.
 
 use bytes::Bytes;
+use edgeloom_core::survey::Asked;
 use http::header::CONTENT_LENGTH;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -13,6 +14,9 @@ use crate::rescue::Failure;
 
 /// Refuses a body that says of itself that it is too large.
 pub(super) fn check_length(session: &Session, exchange: &Exchange) -> Result<(), Failure> {
+    if !exchange.survey.has(Asked::CONTENT_LENGTH) {
+        return Ok(());
+    }
     let Some(stated) = session.req_header().headers.get(CONTENT_LENGTH) else { return Ok(()) };
     let stated: Option<u64> = stated.to_str().ok().and_then(|stated| stated.parse().ok());
     match exchange.route() {

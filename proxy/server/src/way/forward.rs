@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use edgeloom_core::client::Client;
 use edgeloom_core::forward::{self, Vouched};
+use edgeloom_core::survey::Survey;
 use http::HeaderMap;
 
 use crate::generation::{Entrance, Generation};
@@ -12,6 +13,7 @@ use crate::way::Edge;
 /// Replaces what the client says of itself by what we know; returns what that is.
 pub(super) fn vouch(
     headers: &mut HeaderMap,
+    sent: Survey,
     peer: Option<SocketAddr>,
     secure: bool,
     generation: &Generation,
@@ -21,5 +23,5 @@ pub(super) fn vouch(
     let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
     let Entrance { trust, forwarding, .. } = generation.entrance(edge.listener);
     let draw = || fastrand::u64(..);
-    forward::vouch(headers, Client { address, secure }, trust, forwarding, edge.port.as_ref(), draw)
+    forward::vouch(headers, sent, Client { address, secure }, trust, forwarding, edge.port.as_ref(), draw)
 }

@@ -1,5 +1,6 @@
 //! What is meant for one hop only, and so for us: the next one does not hear of it.
 
+use edgeloom_core::survey::{Asked, Survey};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -30,6 +31,25 @@ pub(super) fn strip_request(head: &mut RequestHeader) -> Result<()> {
     Ok(())
 }
 
+/// Whether nothing is left in a request's head that was meant for us, so that Pingora need not look for it. That the
+/// connection may be kept is all that most clients say to us, and is taken out here.
+pub(super) fn is_for_next(headers: &mut HeaderMap, survey: Survey, edited: bool) -> bool {
+    // Filters may write these two, and none of the others.
+    let by_filter =
+        edited && [PROXY_AUTHENTICATE, PROXY_AUTHORIZATION].iter().any(|name| headers.contains_key(name));
+    if survey.has(Asked::HOP_BY_HOP) || by_filter {
+        return false;
+    }
+    if survey.has(Asked::CONNECTION) {
+        if !headers.get_all(CONNECTION).iter().all(|said| said.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
+        {
+            return false;
+        }
+        headers.remove(CONNECTION);
+    }
+    true
+}
+
 /// Takes out of a response what was meant for us, but for what says how long it is.
 pub(super) fn strip_response(header: &mut ResponseHeader) {
     strip_nominated(header);
@@ -42,6 +62,12 @@ pub(super) fn strip_response(header: &mut ResponseHeader) {
 pub(super) fn end(session: &Session, header: &mut ResponseHeader) {
     // A consent to another protocol has to name it; who asks for one goes another way.
     if header.status == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    // To ask for each costs more than to look at all, and there are hardly ever any but that of a body in chunks.
+    let is_for_us =
+        |name: &HeaderName| Asked::named(name.as_str()).is_hop_by_hop() && *name != TRANSFER_ENCODING;
+    if !header.headers.keys().any(is_for_us) {
         return;
     }
     if header.headers.contains_key(CONNECTION) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use edgeloom_config::Limits;
 use edgeloom_core::forward::Vouched;
 use edgeloom_core::head::RequestHead;
+use edgeloom_core::survey::{Asked, Survey};
 use http::Method;
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -19,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::limits::DRAIN_BODY_TIMEOUT;
 use crate::listen::{Connection, tls};
 use crate::rescue::Failure;
-use crate::way::{Edge, forward};
+use crate::way::{Edge, forward, hop};
 
 /// How long this client may take, from here on. Pingora sets none of it.
 pub(super) fn settle(session: &mut Session, limits: &Limits) {
@@ -47,7 +48,8 @@ pub(super) fn settle(session: &mut Session, limits: &Limits) {
 pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) -> Result<Parts, Failure> {
     let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
     exchange.peer = peer;
-    check(session.req_header(), &exchange.generation.limits)?;
+    let survey = check(session.req_header(), &exchange.generation.limits)?;
+    exchange.survey = survey;
     let host_sent = authority(session.req_header());
     let empty = RequestHeader::from(http::Request::new(()).into_parts().0);
     let mut parts = Parts::from(std::mem::replace(session.req_header_mut(), empty));
@@ -55,11 +57,13 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     if let Some(host) = host_sent {
         headers.insert(HOST, host);
     }
-    join_cookies(&mut headers);
+    if survey.has(Asked::COOKIES) {
+        join_cookies(&mut headers);
+    }
     let target = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     let secure = tls::secure(session);
     let Vouched { client, id, trace } =
-        forward::vouch(&mut headers, peer, secure.is_some(), &exchange.generation, edge);
+        forward::vouch(&mut headers, survey, peer, secure.is_some(), &exchange.generation, edge);
     exchange.trace = trace;
     let host = host_of(&headers);
     let is_misdirected = secure.is_some_and(|secure| secure.is_misdirected(&host));
@@ -69,7 +73,7 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     (subject.client, subject.id) = (client, id);
     subject.tls = secure.map(|secure| Arc::clone(&secure.tls));
     if is_misdirected {
-        give_back(session, exchange, &mut parts);
+        give_back(session, exchange, parts);
         return Err(Failure::Misdirected);
     }
     Ok(parts)
@@ -80,35 +84,34 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
 /// Without Pingora's map of the names' original case: it would have to be kept
 /// in step with every edit (Pingora panics where it is not), and copied for
 /// each upstream. Names are case-insensitive (RFC 9110 section 5.1).
-pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, parts: &mut Parts) {
+pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, mut parts: Parts) {
     let head = &mut exchange.subject.head;
     parts.method = head.method.clone();
     parts.headers = std::mem::take(&mut head.headers).into_map();
+    exchange.is_for_next_hop =
+        hop::is_for_next(&mut parts.headers, exchange.survey, !exchange.calls.is_empty());
     // In origin form: the authority is in `host`, where HTTP/1 has it.
     parts.uri = Uri::from(head.target.clone());
-    let parts = std::mem::replace(parts, http::Request::new(()).into_parts().0);
     *session.req_header_mut() = RequestHeader::from(parts);
 }
 
 /// Refuses what is too large or can not be routed, before anything is done with it.
-fn check(head: &RequestHeader, limits: &Limits) -> Result<(), Failure> {
+fn check(head: &RequestHeader, limits: &Limits) -> Result<Survey, Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::Connect);
     }
     if head.raw_path().len() as u64 > limits.target.0 {
         return Err(Failure::TargetTooLong);
     }
-    let bytes =
-        |headers: &HeaderMap| headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    let bytes: usize = bytes(&head.headers);
-    if head.headers.len() > limits.header_lines as usize || bytes as u64 > limits.header_bytes.0 {
+    let survey = Survey::of(&head.headers);
+    if head.headers.len() > limits.header_lines as usize || survey.bytes as u64 > limits.header_bytes.0 {
         return Err(Failure::HeadTooLarge);
     }
     // Its lossy rendering would be another path than the origin's.
     if !head.raw_path_is_utf8() {
         return Err(Failure::Malformed);
     }
-    Ok(())
+    Ok(survey)
 }
 
 /// The authority of the request target, where it has one: of HTTP/2's

@@ -43,7 +43,7 @@ pub(crate) struct Tunnel {
 pub(super) async fn serve(
     way: &Way,
     session: &mut Session,
-    exchange: &mut Exchange,
+    exchange: &mut Box<Exchange>,
     protocol: &str,
 ) -> Result<()> {
     let (stream, peer) = connect(way, session, exchange).await?;
@@ -61,7 +61,7 @@ pub(super) async fn serve(
 async fn connect(
     way: &Way,
     session: &mut Session,
-    exchange: &mut Exchange,
+    exchange: &mut Box<Exchange>,
 ) -> Result<(Stream, Box<HttpPeer>)> {
     let mut tries = 0;
     loop {
@@ -88,7 +88,7 @@ async fn connect(
 async fn ask(
     way: &Way,
     session: &mut Session,
-    exchange: &mut Exchange,
+    exchange: &mut Box<Exchange>,
     protocol: &str,
     (stream, peer): (Stream, &HttpPeer),
 ) -> Result<(Upstream, ResponseHeader)> {
@@ -135,7 +135,7 @@ async fn hangs_up(session: &mut Session) -> Box<Error> {
 async fn pass(
     way: &Way,
     session: &mut Session,
-    exchange: &mut Exchange,
+    exchange: &mut Box<Exchange>,
     (upstream, mut header): (&mut Upstream, ResponseHeader),
 ) -> Result<()> {
     handshake::frame(&mut header)?;
@@ -152,7 +152,7 @@ async fn pass(
 async fn open(
     way: &Way,
     session: &mut Session,
-    exchange: &mut Exchange,
+    exchange: &mut Box<Exchange>,
     protocol: &str,
     (mut upstream, mut header): (Upstream, ResponseHeader),
 ) -> Result<()> {

@@ -13,7 +13,7 @@ use edgeloom_core::cluster::Balance;
 use edgeloom_core::retry::{Trouble, is_trouble};
 use http::header::{CONTENT_LENGTH, SET_COOKIE};
 use http::{StatusCode, Version};
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
@@ -97,6 +97,9 @@ fn begin(session: &Session, exchange: &mut Exchange, chosen: Chosen) -> Option<B
     member.endpoint.ask();
     let mut peer = Box::new(member.peer.clone());
     cluster.roster.reach().introduce(member, &mut peer, || ends(session, exchange));
+    if exchange.is_for_next_hop {
+        peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
+    }
     if let Some(total) = total {
         shorten(&mut peer, total.saturating_duration_since(Instant::now()));
     }
