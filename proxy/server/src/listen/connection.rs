@@ -152,13 +152,17 @@ impl Connection {
         }
         let mut look = Look::default();
         let mut begun = !self.ahead.is_empty();
-        let mut deadline = Instant::now() + if begun { limits.head } else { limits.keepalive };
+        // The clock is looked at only where there is a wait.
+        let (mut deadline, mut within) = (None, if begun { limits.head } else { limits.keepalive });
         loop {
             if begun && self.look_at_head(&mut look, limits)? {
                 return Ok(true);
             }
             let read = poll_fn(|cx| match self.poll_ahead(cx) {
-                Poll::Pending => self.poll_late(cx, deadline).map(Err),
+                Poll::Pending => {
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + within);
+                    self.poll_late(cx, deadline).map(Err)
+                }
                 read @ Poll::Ready(_) => read,
             });
             match read.await {
@@ -168,7 +172,7 @@ impl Connection {
             }
             if !begun {
                 begun = true;
-                deadline = Instant::now() + limits.head;
+                (deadline, within) = (None, limits.head);
             }
         }
     }

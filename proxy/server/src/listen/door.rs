@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use edgeloom_config::{Limits, Listener};
 use edgeloom_core::wire::announcement::Version;
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp as _};
+use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::{ALPN, GetSocketDigest as _, SocketDigest, Ssl as _, Stream, l4};
 use pingora_core::server::ShutdownWatch;
@@ -181,7 +181,6 @@ impl Door {
         // One for all exchanges: to begin to wait takes locks that all connections share.
         let stopped = stopping.wait_for(|stop| *stop);
         tokio::pin!(stopped);
-        let mut settings: Option<HttpPersistentSettings> = None;
         loop {
             let head = tokio::select! {
                 biased;
@@ -199,15 +198,12 @@ impl Door {
             let exchange = {
                 // In a block of its own: else this future would keep room for it while it waits.
                 let mut session = ServerSession::new_http1(connection);
-                match settings {
-                    Some(settings) => settings.apply_to_session(&mut session),
-                    None => session.set_keepalive(Some(guest.limits.keepalive.as_secs().max(1))),
-                }
+                // For ever: the head is there, and Pingora waits for none.
+                session.set_keepalive(Some(0));
                 self.proxy.process_new_http(session, stop)
             };
             let reused = exchange.await?;
-            let (stream, next) = reused.consume();
-            settings = next;
+            let (stream, _) = reused.consume();
             // It is the stream that the session was made with.
             connection = stream.into_any().downcast().ok()?;
             if !connection.is_between_messages() {

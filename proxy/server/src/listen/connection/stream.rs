@@ -29,6 +29,8 @@ impl AsyncRead for Connection {
                 connection.read_head(buf, left, rest);
                 Poll::Ready(Ok(()))
             }
+            // What comes behind a head is no part of it, whatever Pingora makes of its end.
+            Reading::Body(_) if !connection.answering.load(Ordering::Relaxed) => Poll::Ready(Ok(())),
             Reading::Body(rest) if rest.has_ended() => connection.poll_end(cx),
             Reading::Body(rest) => connection.poll_body(cx, buf, rest),
             Reading::All => connection.poll_all(cx, buf),
@@ -50,7 +52,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_out(cx))?;
+        if !self.out.is_empty() {
+            ready!(self.poll_out(cx))?;
+        }
         match Pin::new(&mut self.stream).poll_flush(cx)? {
             Poll::Pending => self.poll_untaken(cx).map(Err),
             Poll::Ready(()) => self.poll_tunnel(cx).map(Ok),
@@ -108,7 +112,8 @@ impl Peek for Connection {
 
 impl GetTimingDigest for Connection {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
+        // Nobody asks, and Pingora would keep one for each exchange.
+        Vec::new()
     }
 
     fn get_read_pending_time(&self) -> Duration {

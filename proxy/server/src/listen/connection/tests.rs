@@ -24,6 +24,7 @@ fn connection() -> (Connection, DuplexStream) {
 
 /// What a reader gets until nothing more is given to it.
 async fn given(connection: &mut Connection) -> Vec<u8> {
+    connection.exchange_has_begun();
     let mut bytes = Vec::new();
     let reading = async {
         let mut piece = [0; 7];
@@ -137,6 +138,7 @@ async fn a_body_that_drips_in_ends_at_its_rate() {
         connection.pace.idle = limits.body_idle;
         client.write_all(&body).await.unwrap();
         connection.head(&limits).await.unwrap();
+        connection.exchange_has_begun();
         let mut bytes = Vec::new();
         let began = Instant::now();
         let slow = async {
@@ -235,6 +237,16 @@ async fn a_reader_gets_one_message_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_of_a_head_gets_nothing_behind_it() {
+    let (mut connection, mut client) = connection();
+    client.write_all(&[POST, b"body"].concat()).await.unwrap();
+    assert_eq!(connection.head(&Limits::default()).await, Ok(true));
+    let mut head = Vec::new();
+    connection.read_to_end(&mut head).await.unwrap();
+    assert_eq!(head, POST);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_a_request_is_not_the_end_of_the_client() {
     let (mut connection, mut client) = connection();
     client.write_all(GET).await.unwrap();
@@ -252,6 +264,7 @@ async fn a_body_that_is_none_is_an_error() {
     let (mut connection, mut client) = connection();
     client.write_all(&[CHUNKED, b"x\r\n"].concat()).await.unwrap();
     connection.head(&Limits::default()).await.unwrap();
+    connection.exchange_has_begun();
     let error = connection.read_to_end(&mut Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
