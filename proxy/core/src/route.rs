@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use crate::condition::{Condition, HostPattern, PathPattern, Pattern, canonical, without_root};
 use crate::head::RequestHead;
 use crate::ids::RouteId;
@@ -23,19 +25,23 @@ mod tests;
 pub struct RouteTable {
     /// By `RouteId`.
     conditions: Vec<Condition>,
-    exact: HashMap<Box<str>, Paths>,
-    suffixes: HashMap<Box<str>, Paths>,
+    exact: ByText<Paths>,
+    suffixes: ByText<Paths>,
     /// The length of the longest suffix: however long a host, none longer is looked up.
     suffix_max: usize,
     any_host: Paths,
 }
 
+/// A stranger chooses what is looked up, but never what is in it: so it need not be hashed at a cost that keeps strangers
+/// from filling it.
+type ByText<T> = HashMap<Box<str>, T, FixedState>;
+
 /// The routes under one host pattern. Lists of precedences are in falling order.
 #[derive(Debug, Default)]
 struct Paths {
-    exact: HashMap<Box<str>, Vec<Precedence>>,
+    exact: ByText<Vec<Precedence>>,
     patterns: Vec<(Precedence, Pattern)>,
-    prefixes: HashMap<Box<str>, Vec<Precedence>>,
+    prefixes: ByText<Vec<Precedence>>,
     /// The length of the longest prefix: however long a path, none longer is looked up.
     prefix_max: usize,
     any_path: Vec<Precedence>,
