@@ -41,13 +41,19 @@ pub(super) fn is_for_next(headers: &mut HeaderMap, survey: Survey, edited: bool)
         return false;
     }
     if survey.has(Asked::CONNECTION) {
-        if !headers.get_all(CONNECTION).iter().all(|said| said.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
-        {
+        if !says_no_more_than_whether_it_stays(headers) {
             return false;
         }
         headers.remove(CONNECTION);
     }
     true
+}
+
+/// Whether `connection` names no header, but at most says whether the connection is kept.
+fn says_no_more_than_whether_it_stays(headers: &HeaderMap) -> bool {
+    let is_plain =
+        |said: &[u8]| said.eq_ignore_ascii_case(b"keep-alive") || said.eq_ignore_ascii_case(b"close");
+    headers.get_all(CONNECTION).iter().all(|said| is_plain(said.as_bytes()))
 }
 
 /// Takes out of a response what was meant for us, but for what says how long it is.
@@ -64,14 +70,14 @@ pub(super) fn end(session: &Session, header: &mut ResponseHeader) {
     if header.status == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
+    if !says_no_more_than_whether_it_stays(&header.headers) {
+        strip_nominated(header);
+    }
     // To ask for each costs more than to look at all, and there are hardly ever any but that of a body in chunks.
     let is_for_us =
-        |name: &HeaderName| Asked::named(name.as_str()).is_hop_by_hop() && *name != TRANSFER_ENCODING;
+        |name: &HeaderName| Asked::named(name.as_str()) == Asked::HOP_BY_HOP && *name != TRANSFER_ENCODING;
     if !header.headers.keys().any(is_for_us) {
         return;
-    }
-    if header.headers.contains_key(CONNECTION) {
-        strip_nominated(header);
     }
     for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE, UPGRADE] {
         strip(header, &name);
