@@ -270,9 +270,10 @@ fn say(
 
 /// Adds an element to a list header, and makes one line of the lines there are.
 fn append(headers: &mut HeaderMap, name: HeaderName, element: &[u8]) {
-    let before: usize = headers.get_all(&name).iter().map(|line| line.len() + 2).sum();
+    let lines = headers.get_all(&name);
+    let before: usize = lines.iter().map(|line| line.len() + 2).sum();
     let mut list = Vec::with_capacity(before + element.len());
-    for line in headers.get_all(&name) {
+    for line in lines {
         list.extend_from_slice(line.as_bytes());
         list.extend_from_slice(b", ");
     }
