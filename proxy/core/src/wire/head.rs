@@ -1,9 +1,13 @@
 //! A strict look at the head of a request, in one pass, as far as it has come.
 //!
-//! Names and values are left to the parser behind it, which is strict about
-//! them; here is what parsers differ in: lines, framing, and who is asked.
+//! First what parsers differ in: lines, framing, and who is asked; then, of a
+//! head that is whole, its names and values.
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
+
+use crate::limits::HEAD_LINES_MAX;
 
 /// A look at one head, which goes on where it stopped.
 #[derive(Debug, Default)]
@@ -18,6 +22,18 @@ pub struct Look {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
+    fields: Vec<Field>,
+}
+
+/// Where a header line is.
+#[derive(Debug)]
+struct Field {
+    begin: usize,
+    colon: usize,
+    /// Without its carriage return.
+    end: usize,
+    /// Whether it says what becomes of the message, or of the connection.
+    frames: bool,
 }
 
 /// A head whose end has been found.
@@ -71,6 +87,12 @@ pub enum Fault {
     UnknownCoding,
     #[error("too many empty lines")]
     EmptyLines,
+    #[error("too many header lines")]
+    Lines,
+    #[error("the name of a header is none")]
+    Name,
+    #[error("the value of a header has a control character")]
+    Value,
 }
 
 impl Fault {
@@ -79,6 +101,7 @@ impl Fault {
         match self {
             Self::Version => 505,
             Self::UnknownCoding => 501,
+            Self::Lines => 431,
             Self::BareLineFeed
             | Self::RequestLine
             | Self::Folded
@@ -92,7 +115,9 @@ impl Fault {
             | Self::LengthAndCoding
             | Self::CodingInOld
             | Self::Coding
-            | Self::EmptyLines => 400,
+            | Self::EmptyLines
+            | Self::Name
+            | Self::Value => 400,
         }
     }
 }
@@ -109,9 +134,10 @@ impl Look {
         {
             let line =
                 rest.get(..length).unwrap_or_default().strip_suffix(b"\r").ok_or(Fault::BareLineFeed)?;
+            let begin = self.line;
             self.line += length + 1;
             if !line.is_empty() {
-                self.line(line)?;
+                self.line(line, begin)?;
             } else if self.lines > 0 {
                 return self.end().map(Some);
             } else {
@@ -129,9 +155,38 @@ impl Look {
         self.lines > 0
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Fault> {
+    /// Takes a head apart that was found, from the first of the bytes that were looked at to its own last: into all its
+    /// header lines, and a head that says the same to whoever frames messages, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Where a header has no legal name or value.
+    pub fn take_apart(&self, head: &Bytes) -> Result<(HeaderMap, Vec<u8>), Fault> {
+        let piece = |from: usize, to: usize| head.get(from..to).unwrap_or_default();
+        let mut headers = HeaderMap::with_capacity(self.fields.len() + LINES_ADDED);
+        let mut framing = Vec::with_capacity(FRAMING_USUAL);
+        framing.extend_from_slice(piece(
+            self.before,
+            self.fields.first().map_or(head.len(), |field| field.begin),
+        ));
+        for Field { begin, colon, end, frames } in &self.fields {
+            let name = HeaderName::from_bytes(piece(*begin, *colon)).map_err(|_illegal| Fault::Name)?;
+            let value = head.slice_ref(trimmed(piece(colon + 1, *end)));
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_illegal| Fault::Value)?;
+            headers.try_append(name, value).map_err(|_full| Fault::Lines)?;
+            if *frames {
+                framing.extend_from_slice(piece(*begin, end + 2));
+            }
+        }
+        if !self.fields.is_empty() {
+            framing.extend_from_slice(b"\r\n");
+        }
+        Ok((headers, framing))
+    }
+
+    fn line(&mut self, line: &[u8], begin: usize) -> Result<(), Fault> {
         self.lines += 1;
-        if self.lines == 1 { self.request_line(line) } else { self.field(line) }
+        if self.lines == 1 { self.request_line(line) } else { self.field(line, begin) }
     }
 
     fn request_line(&mut self, line: &[u8]) -> Result<(), Fault> {
@@ -159,7 +214,7 @@ impl Look {
         Ok(())
     }
 
-    fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
+    fn field(&mut self, line: &[u8], begin: usize) -> Result<(), Fault> {
         if let [b' ' | b'\t', ..] = line {
             return Err(Fault::Folded);
         }
@@ -169,12 +224,22 @@ impl Look {
             return Err(Fault::SpaceBeforeColon);
         }
         let value = || trimmed(value.get(1..).unwrap_or_default());
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(value()),
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value()),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(value()),
-            _ => Ok(()),
+        let frames = match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => self.host(value()).map(|()| true),
+            7 => Ok(name.eq_ignore_ascii_case(b"upgrade")),
+            10 => Ok(name.eq_ignore_ascii_case(b"connection")),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value()).map(|()| true),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(value()).map(|()| true),
+            _ => Ok(false),
+        }?;
+        if self.fields.len() == HEAD_LINES_MAX {
+            return Err(Fault::Lines);
         }
+        if self.fields.is_empty() {
+            self.fields.reserve(LINES_USUAL);
+        }
+        self.fields.push(Field { begin, colon: begin + colon, end: begin + line.len(), frames });
+        Ok(())
     }
 
     /// RFC 9112 section 3.2. A comma may be in a name by the letter of RFC 3986; but it is how two lines are joined.
@@ -229,6 +294,12 @@ impl Look {
     }
 }
 
+/// As many lines as most browsers send.
+const LINES_USUAL: usize = 24;
+/// As many as the edge may add to them.
+const LINES_ADDED: usize = 8;
+/// What a head takes that frames and says nothing else, as a rule.
+const FRAMING_USUAL: usize = 256;
 /// As many bytes of empty lines as are passed over before a head.
 const EMPTY_MAX: usize = 8;
 

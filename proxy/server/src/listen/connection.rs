@@ -17,13 +17,15 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use edgeloom_config::Limits;
 use edgeloom_core::wire::body::Rest;
 use edgeloom_core::wire::head::Look;
+use http::HeaderMap;
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -60,6 +62,8 @@ pub(crate) struct Connection {
     /// Rings at the deadline at hand, or before it: it is set anew only when it has rung, because
     /// setting a timer costs more than looking at the clock, and hardly any deadline passes.
     timer: Option<Pin<Box<Sleep>>>,
+    /// All header lines of the head at hand: of these, Pingora is given those that frame the message.
+    lines: Mutex<Option<HeaderMap>>,
     /// What is passed on instead of being written, and how it ended.
     tunnel: Mutex<Option<Box<Relay>>>,
     /// Of HTTP/2.
@@ -102,6 +106,7 @@ impl Connection {
             pace,
             waits: Waits { read: pace.begin(), write: pace.begin() },
             timer: None,
+            lines: Mutex::default(),
             tunnel: Mutex::default(),
             watched: None,
             refused: Box::new(refused),
@@ -127,6 +132,11 @@ impl Connection {
     /// An exchange has begun: what is written from now on is its answer.
     pub(crate) fn exchange_has_begun(&self) {
         self.answering.store(true, Ordering::Relaxed);
+    }
+
+    /// All header lines of the request at hand, once.
+    pub(crate) fn lines(&self) -> Option<HeaderMap> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the client may send no other request after the one at hand.
@@ -180,8 +190,17 @@ impl Connection {
     /// Whether the head is whole; then it is what is read next.
     fn look_at_head(&mut self, look: &mut Look, limits: &Limits) -> Result<bool, Refusal> {
         if let Some(head) = look.at(&self.ahead)? {
-            self.ahead_at = head.begin;
-            self.reading = Reading::Head(head.end - head.begin, Rest::of(head.framing));
+            let mut sent = Bytes::from(std::mem::take(&mut self.ahead));
+            let behind = sent.split_off(head.end);
+            if !behind.is_empty() {
+                // Its lines are kept for as long as the exchange lasts, and what is behind them is not.
+                sent = Bytes::copy_from_slice(&sent);
+            }
+            let (lines, framing) = look.take_apart(&sent)?;
+            self.reading = Reading::Head(framing.len(), Rest::of(head.framing));
+            (self.ahead, self.ahead_at) = (framing, 0);
+            self.ahead.extend_from_slice(&behind);
+            *self.lines.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(lines);
             self.requests = self.requests.saturating_sub(1);
             self.waits = Waits { read: self.pace.begin(), write: self.pace.begin() };
             return Ok(true);

@@ -48,11 +48,24 @@ pub(super) fn settle(session: &mut Session, limits: &Limits) {
 pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) -> Result<Parts, Failure> {
     let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
     exchange.peer = peer;
-    let survey = check(session.req_header(), &exchange.generation.limits)?;
-    exchange.survey = survey;
-    let host_sent = authority(session.req_header());
+    // Of a stream, Pingora's session has them.
+    let lines = session.stream().and_then(Connection::beneath).and_then(Connection::lines);
+    let sent = session.req_header();
+    let checked = check(sent, lines.as_ref().unwrap_or(&sent.headers), &exchange.generation.limits);
+    let host_sent = authority(sent);
     let empty = RequestHeader::from(http::Request::new(()).into_parts().0);
     let mut parts = Parts::from(std::mem::replace(session.req_header_mut(), empty));
+    if let Some(lines) = lines {
+        parts.headers = lines;
+    }
+    let survey = match checked {
+        Ok(survey) => survey,
+        Err(failure) => {
+            *session.req_header_mut() = RequestHeader::from(parts);
+            return Err(failure);
+        }
+    };
+    exchange.survey = survey;
     let mut headers = std::mem::take(&mut parts.headers);
     if let Some(host) = host_sent {
         headers.insert(HOST, host);
@@ -96,15 +109,15 @@ pub(super) fn give_back(session: &mut Session, exchange: &mut Exchange, mut part
 }
 
 /// Refuses what is too large or can not be routed, before anything is done with it.
-fn check(head: &RequestHeader, limits: &Limits) -> Result<Survey, Failure> {
+fn check(head: &RequestHeader, headers: &HeaderMap, limits: &Limits) -> Result<Survey, Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::Connect);
     }
     if head.raw_path().len() as u64 > limits.target.0 {
         return Err(Failure::TargetTooLong);
     }
-    let survey = Survey::of(&head.headers);
-    if head.headers.len() > limits.header_lines as usize || survey.bytes as u64 > limits.header_bytes.0 {
+    let survey = Survey::of(headers);
+    if headers.len() > limits.header_lines as usize || survey.bytes as u64 > limits.header_bytes.0 {
         return Err(Failure::HeadTooLarge);
     }
     // Its lossy rendering would be another path than the origin's.

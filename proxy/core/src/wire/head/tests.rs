@@ -105,3 +105,54 @@ fn a_body_has_one_length() {
     let connect = look("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nContent-Length: 5\r\n\r\n");
     assert_eq!(connect.unwrap().unwrap().framing, Framing::Length(0));
 }
+
+/// The header lines of a head, and what is left of it for whoever frames.
+fn apart(head: &str) -> Result<(Vec<(String, String)>, String), Fault> {
+    let mut look = Look::default();
+    let end = look.at(head.as_bytes())?.unwrap().end;
+    let (headers, framing) = look.take_apart(&Bytes::copy_from_slice(&head.as_bytes()[..end]))?;
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let lines = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    Ok((lines, String::from_utf8(framing).unwrap()))
+}
+
+#[test]
+fn a_head_is_taken_apart() {
+    let head = "\r\nPOST /a HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nAccept:  b \t\r\nConnection: x\r\nCONTENT-LENGTH: 3\r\n\
+        Upgrade: y\r\nReferer: c\r\nx-empty: d\r\n\r\nrest";
+    let (lines, framing) = apart(head).unwrap();
+    let line = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        lines,
+        [
+            line("host", "a"),
+            line("x-empty", ""),
+            line("x-empty", "d"),
+            line("accept", "b"),
+            line("connection", "x"),
+            line("content-length", "3"),
+            line("upgrade", "y"),
+            line("referer", "c"),
+        ]
+    );
+    let left = "POST /a HTTP/1.1\r\nHost: a\r\nConnection: x\r\nCONTENT-LENGTH: 3\r\nUpgrade: y\r\n\r\n";
+    assert_eq!(framing, left);
+    // What is left says the same.
+    let framing = look(&framing).unwrap().map(|head| head.framing);
+    assert_eq!(framing, look(head).unwrap().map(|head| head.framing));
+    assert_eq!(apart("GET / HTTP/1.0\r\n\r\n").unwrap(), (Vec::new(), "GET / HTTP/1.0\r\n\r\n".to_owned()));
+}
+
+#[test]
+fn names_are_tokens_and_values_without_controls() {
+    let of = |line: &str| apart(&format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n")).map(|_| ());
+    for line in ["x\u{1}: a", "x y: a", "\"x\": a", "x\u{e9}: a", "x{: a", "x(: a"] {
+        assert_eq!(of(line), Err(Fault::Name), "{line:?}");
+    }
+    for line in ["x: a\0b", "x: a\rb", "x: \u{7f}", "x: a\u{b}b"] {
+        assert_eq!(of(line), Err(Fault::Value), "{line:?}");
+    }
+    assert_eq!(of("x!#$%&'*+-.^_`|~1: a\tb \u{e9}"), Ok(()));
+    let many = "x: y\r\n".repeat(HEAD_LINES_MAX);
+    assert_eq!(of(many.trim_end()), Err(Fault::Lines));
+}
