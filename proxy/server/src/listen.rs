@@ -3,6 +3,7 @@
 mod bind; // sockets that listen
 mod census; // how many connections there may be
 mod door; // what happens on a connection, from its beginning to its end
+mod accepted; // what it is read from
 mod announced; // whom a proxy before us speaks for
 mod connection; // its bytes, message by message
 mod pace; // how long its client is waited for
@@ -33,7 +34,8 @@ pub(crate) use http2::is_stream;
 pub(crate) use refusal::Refusal;
 pub(crate) use relay::{Ending, Passed, Relay};
 
-use door::{Door, Wire};
+use accepted::Accepted;
+use door::Door;
 use edgeloom_config::{Bind, Listener};
 use edgeloom_core::wire::announcement::LOCAL;
 
@@ -98,11 +100,11 @@ impl Accepting {
         })
     }
 
-    async fn accept(&self) -> io::Result<(Wire, SocketAddr)> {
+    async fn accept(&self) -> io::Result<(Accepted, SocketAddr)> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, peer)| (Wire::Tcp(stream), peer)),
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, peer)| (stream.into(), peer)),
             // Whoever reaches it is on this machine, and has no address.
-            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| (Wire::Unix(stream), LOCAL)),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| (stream.into(), LOCAL)),
         }
     }
 }

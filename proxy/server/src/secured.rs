@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::SslDigest;
 use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
-    UniqueID, l4,
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl,
+    TimingDigest, UniqueID,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
@@ -21,8 +21,8 @@ use tokio_rustls::TlsStream;
 use crate::limits::CLOSE_TIMEOUT;
 
 /// A connection on which nobody else can read or write.
-pub(crate) struct Secured {
-    stream: TlsStream<l4::stream::Stream>,
+pub(crate) struct Secured<S> {
+    stream: TlsStream<S>,
     told: Told,
 }
 
@@ -33,12 +33,12 @@ pub(crate) struct Told {
     pub(crate) carrier: Option<Arc<ProxyDigest>>,
 }
 
-impl Secured {
-    pub(crate) fn new(stream: impl Into<TlsStream<l4::stream::Stream>>, told: Told) -> Self {
+impl<S: IO> Secured<S> {
+    pub(crate) fn new(stream: impl Into<TlsStream<S>>, told: Told) -> Self {
         Self { stream: stream.into(), told }
     }
 
-    fn beneath(&self) -> &l4::stream::Stream {
+    fn beneath(&self) -> &S {
         self.stream.get_ref().0
     }
 
@@ -52,7 +52,7 @@ impl Secured {
     }
 }
 
-impl AsyncRead for Secured {
+impl<S: IO> AsyncRead for Secured<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +62,7 @@ impl AsyncRead for Secured {
     }
 }
 
-impl AsyncWrite for Secured {
+impl<S: IO> AsyncWrite for Secured<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -88,27 +88,27 @@ impl AsyncWrite for Secured {
     }
 }
 
-impl fmt::Debug for Secured {
+impl<S: IO> fmt::Debug for Secured<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Secured").field(self.beneath()).finish()
     }
 }
 
 #[async_trait]
-impl Shutdown for Secured {
+impl<S: IO> Shutdown for Secured<S> {
     async fn shutdown(&mut self) {
         // Whoever takes nothing more must not keep us: it is hung up on all the same.
         let _ = timeout(CLOSE_TIMEOUT, AsyncWriteExt::shutdown(&mut self.stream)).await;
     }
 }
 
-impl UniqueID for Secured {
+impl<S: IO> UniqueID for Secured<S> {
     fn id(&self) -> i32 {
         self.beneath().id()
     }
 }
 
-impl Ssl for Secured {
+impl<S: IO> Ssl for Secured<S> {
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
         self.told.ssl.clone()
     }
@@ -118,9 +118,9 @@ impl Ssl for Secured {
     }
 }
 
-impl Peek for Secured {}
+impl<S: IO> Peek for Secured<S> {}
 
-impl GetTimingDigest for Secured {
+impl<S: IO> GetTimingDigest for Secured<S> {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         self.beneath().get_timing_digest()
     }
@@ -134,13 +134,13 @@ impl GetTimingDigest for Secured {
     }
 }
 
-impl GetProxyDigest for Secured {
+impl<S: IO> GetProxyDigest for Secured<S> {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.told.carrier.clone()
     }
 }
 
-impl GetSocketDigest for Secured {
+impl<S: IO> GetSocketDigest for Secured<S> {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.beneath().get_socket_digest()
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use edgeloom_config::ProxyProtocol;
 use edgeloom_core::wire::announcement::{self, NoAnnouncement, Version};
-use pingora_core::protocols::l4::stream::Stream;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::error::Elapsed;
+
+use super::accepted::Accepted;
 
 /// Why a connection does not begin with an announcement.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub(super) fn wanted(protocol: ProxyProtocol) -> Option<Version> {
 ///
 /// Where nothing is announced in that time.
 pub(super) async fn read(
-    stream: &mut Stream,
+    stream: &mut Accepted,
     version: Version,
     within: Duration,
 ) -> Result<Option<(SocketAddr, SocketAddr)>, AnnounceError> {

@@ -1,18 +1,17 @@
 //! What happens on a connection, from its beginning to its end.
 
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
 use edgeloom_config::{Limits, Listener};
 use edgeloom_core::wire::announcement::Version;
 use pingora_core::apps::HttpServerApp as _;
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::{ALPN, GetSocketDigest as _, SocketDigest, Ssl as _, Stream, l4};
+use pingora_core::protocols::{ALPN, Ssl as _, Stream};
 use pingora_core::server::ShutdownWatch;
-use tokio::net::{TcpStream, UnixStream};
 
 use super::Proxy;
+use super::accepted::Accepted;
 use super::announced::{self, wanted};
 use super::census::{Connections, Room};
 use super::connection::Connection;
@@ -27,12 +26,6 @@ pub(super) struct Door {
     h2c: bool,
     announcement: Option<Version>,
     connections: Connections,
-}
-
-/// An accepted stream.
-pub(super) enum Wire {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 /// Who is on a connection, and what they may take.
@@ -52,8 +45,8 @@ impl Door {
     }
 
     /// All that happens on a connection, if there is room for one more.
-    pub(super) async fn converse(&self, wire: Wire, peer: SocketAddr, stop: &ShutdownWatch) {
-        let Some((stream, guest, mut room)) = self.let_in(wire, peer, stop).await else { return };
+    pub(super) async fn converse(&self, stream: Accepted, peer: SocketAddr, stop: &ShutdownWatch) {
+        let Some((stream, guest, mut room)) = self.let_in(stream, peer, stop).await else { return };
         let stream: Stream = match self.edge.tls() {
             None => Box::new(stream),
             // In a box: else every connection would keep room for a handshake while it lasts.
@@ -88,7 +81,7 @@ impl Door {
     async fn shake_hands(
         &self,
         tls: &Tls,
-        stream: l4::stream::Stream,
+        stream: Accepted,
         guest: &Guest,
         stop: &ShutdownWatch,
     ) -> Option<Stream> {
@@ -115,10 +108,10 @@ impl Door {
     /// Counts the connection, and learns whose it is.
     async fn let_in(
         &self,
-        wire: Wire,
+        mut stream: Accepted,
         peer: SocketAddr,
         stop: &ShutdownWatch,
-    ) -> Option<(l4::stream::Stream, Guest, Room)> {
+    ) -> Option<(Accepted, Guest, Room)> {
         // Held for no longer than it is looked at: a connection may live through many generations.
         let (limits, trusted) = {
             let generation = self.edge.generations.current();
@@ -133,7 +126,6 @@ impl Door {
             away(TurnedAway::TooMany);
             return None;
         };
-        let mut stream = wire.into_stream();
         let mut ends = (peer, None);
         if let Some(version) = self.announcement {
             if !trusted {
@@ -165,7 +157,7 @@ impl Door {
             away(TurnedAway::TooManyOfClient);
             return None;
         };
-        describe(&mut stream, peer, local);
+        describe(&stream, peer, local);
         Some((stream, Guest { peer, limits }, Room { _open: open, _of_client: of_client, wire: None }))
     }
 
@@ -213,29 +205,12 @@ impl Door {
     }
 }
 
-impl Wire {
-    /// What Pingora knows of a connection, without buffers of its own: [`Connection`] has them.
-    fn into_stream(self) -> l4::stream::Stream {
-        let (digest, mut stream) = match self {
-            Self::Tcp(stream) => {
-                (SocketDigest::from_raw_fd(stream.as_raw_fd()), l4::stream::Stream::from(stream))
-            }
-            Self::Unix(stream) => {
-                (SocketDigest::from_raw_fd(stream.as_raw_fd()), l4::stream::Stream::from(stream))
-            }
-        };
-        stream.set_socket_digest(digest);
-        stream
-    }
-}
-
 /// Tells Pingora whose connection it is, and where it came in, as far as it is not what the system says.
-fn describe(stream: &mut l4::stream::Stream, peer: SocketAddr, local: Option<SocketAddr>) {
-    if let Some(digest) = stream.get_socket_digest() {
-        // They are empty: these are the first that are set of it.
-        let _ = digest.peer_addr.set(Some(peer.into()));
-        if let Some(local) = local {
-            let _ = digest.local_addr.set(Some(local.into()));
-        }
+fn describe(stream: &Accepted, peer: SocketAddr, local: Option<SocketAddr>) {
+    let ends = stream.ends();
+    // They are empty: these are the first that are set of it.
+    let _ = ends.peer_addr.set(Some(peer.into()));
+    if let Some(local) = local {
+        let _ = ends.local_addr.set(Some(local.into()));
     }
 }

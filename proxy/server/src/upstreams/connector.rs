@@ -14,7 +14,7 @@ use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::custom::{Connection, Connector as Custom};
 use pingora_core::connectors::http::v2::{self, H2HandshakeSettings, handshake};
 use pingora_core::protocols::tls::CustomALPN;
-use pingora_core::protocols::{ALPN, GetProxyDigest as _, Stream};
+use pingora_core::protocols::{ALPN, GetProxyDigest as _, Stream, l4};
 use pingora_core::upstreams::peer::Peer;
 use pingora_core::{Error, ErrorType, Result};
 use tokio::time::timeout;
@@ -165,7 +165,7 @@ fn spoken<P: Peer>(peer: &P) -> Spoken {
 }
 
 /// Connects, and shakes hands.
-async fn secured<P: Peer + Send + Sync>(peer: &P, offer: Offer) -> Result<Secured> {
+async fn secured<P: Peer + Send + Sync>(peer: &P, offer: Offer) -> Result<Secured<l4::stream::Stream>> {
     let connecting = async {
         let dial = peer.get_peer_options().and_then(|options| options.custom_l4.as_ref());
         let Some(dial) = dial else { return Err(without_tls()) };

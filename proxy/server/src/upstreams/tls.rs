@@ -64,7 +64,7 @@ impl Tls {
         stream: l4::stream::Stream,
         offer: Offer,
         within: Option<Duration>,
-    ) -> Result<Secured, NotSecured> {
+    ) -> Result<Secured<l4::stream::Stream>, NotSecured> {
         let config = match (offer, self.spoken) {
             (Offer::Http1, Spoken::Auto) => {
                 let mut config = ClientConfig::clone(&self.config);

@@ -8,7 +8,6 @@ use edgeloom_config::Misdirected;
 use edgeloom_core::client as core;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::SslDigest;
-use pingora_core::protocols::{GetSocketDigest as _, l4};
 use pingora_http::ResponseHeader;
 use rustls::{AlertDescription, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConnection};
 use tokio::time::timeout;
@@ -16,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::showing::{ASIDE, Aside, Shown};
 use super::{Certificate, Tls, shown};
+use crate::listen::accepted::Accepted;
 use crate::secured::{Secured, Told};
 
 /// What is known of the TLS of a connection.
@@ -78,14 +78,13 @@ impl Tls {
     /// # Errors
     ///
     /// Where they do not come to that.
-    pub(crate) async fn accept(
+    pub(in crate::listen) async fn accept(
         &self,
-        stream: l4::stream::Stream,
+        stream: Accepted,
         within: Duration,
-    ) -> Result<(Secured, Arc<Secure>), HandshakeFailure> {
+    ) -> Result<(Secured<Accepted>, Arc<Secure>), HandshakeFailure> {
         let address = if self.showing.has_addresses() {
-            let digest = stream.get_socket_digest();
-            digest.and_then(|digest| digest.local_addr()?.as_inet().map(|local| local.ip()))
+            stream.ends().local_addr().and_then(|local| Some(local.as_inet()?.ip()))
         } else {
             None
         };
