@@ -38,7 +38,9 @@ impl Rules {
         filled: &[Option<Vec<u8>>],
     ) -> Edits<'e> {
         let present = Present { head, lines };
-        let mut edits = Edits::new();
+        // What is renamed or has several values makes room by itself.
+        let usual = [self.remove.len(), self.remove_like.len(), self.set.len(), self.add.len()];
+        let mut edits = Edits::with_capacity(usual.iter().sum());
         for name in &self.remove {
             edits.remove(name);
         }

@@ -169,10 +169,17 @@ pub(crate) fn text(value: Option<Vec<u8>>) -> Option<String> {
 
 /// The value of a cookie in a `cookie` header's line (RFC 6265 section 5.4).
 pub(crate) fn cookie<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
-    line.split(|&byte| byte == b';').find_map(|pair| {
-        let value = pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
-    })
+    let mut rest = line;
+    loop {
+        let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let (pair, after) = rest.split_at_checked(end)?;
+        let value = pair.trim_ascii_start().strip_prefix(name).and_then(|value| value.strip_prefix(b"="));
+        if let Some(value) = value.map(<[u8]>::trim_ascii_end) {
+            let inner = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+            return Some(inner.unwrap_or(value));
+        }
+        rest = after.get(1..)?;
+    }
 }
 
 #[cfg(test)]

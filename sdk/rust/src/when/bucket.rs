@@ -40,7 +40,7 @@ const fn fnv1a32(mut hash: u32, mut bytes: &[u8]) -> u32 {
 }
 
 /// The decimal digits of `n`, without the formatting machinery.
-pub(super) fn decimal(mut n: u32, digits: &mut [u8; 10]) -> &[u8] {
+fn decimal(mut n: u32, digits: &mut [u8; 10]) -> &[u8] {
     let mut used = 0;
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (n % 10) as u8;

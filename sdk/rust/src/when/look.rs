@@ -2,7 +2,6 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::Seed;
-use super::bucket::decimal;
 use crate::request::cookie;
 use crate::{HeaderName, Request, Settings};
 
@@ -92,7 +91,7 @@ impl<'r> Look<'r> {
     /// Nothing is asked yet.
     #[must_use]
     pub fn at(request: &'r Request) -> Self {
-        Self { request, seen: Vec::new() }
+        Self { request, seen: Vec::with_capacity(USUAL) }
     }
 
     /// What this request has there.
@@ -127,13 +126,16 @@ impl<'r> Look<'r> {
     }
 
     fn whole(&mut self, source: &'r Source) -> Option<&[u8]> {
-        let at = self.seen.iter().position(|(known, _)| *known == source).unwrap_or_else(|| {
+        let at = self.seen.iter().position(|(known, _)| std::ptr::eq(*known, source) || *known == source).unwrap_or_else(|| {
             self.seen.push((source, ask(self.request, source)));
             self.seen.len() - 1
         });
         self.seen.get(at)?.1.as_deref()
     }
 }
+
+/// Few filters look at more.
+const USUAL: usize = 4;
 
 static COOKIES: Source = Source::Header(HeaderName::from_static("cookie"));
 
@@ -203,11 +205,17 @@ fn hex(digit: u8) -> Option<u8> {
 fn text(address: IpAddr) -> Vec<u8> {
     let IpAddr::V4(address) = address else { return address.to_string().into() };
     let mut text = Vec::with_capacity("255.255.255.255".len());
-    for octet in address.octets() {
-        if !text.is_empty() {
+    for (position, octet) in address.octets().into_iter().enumerate() {
+        if position > 0 {
             text.push(b'.');
         }
-        text.extend_from_slice(decimal(octet.into(), &mut [0; 10]));
+        if octet >= 100 {
+            text.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            text.push(b'0' + octet / 10 % 10);
+        }
+        text.push(b'0' + octet % 10);
     }
     text
 }

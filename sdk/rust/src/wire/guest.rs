@@ -5,10 +5,11 @@ use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
-use crate::edits::Edit;
 use crate::refusal::Refused;
 use crate::verdict::{OnRequest, OnResponse, Verdict};
 use crate::{Answer, Client, Edits, HeaderName, Refusal, Settings};
+
+mod lowered;
 
 mod imports {
     wit_bindgen::generate!({
@@ -207,8 +208,12 @@ impl Response {
 
 /// What both heads can do.
 macro_rules! head {
-    ($head:ident) => {
+    ($head:ident, $apply:path) => {
         impl $head {
+            pub(crate) fn apply(&mut self, edits: &Edits<'_>) -> Result<(), Refusal> {
+                $apply(&self.0, edits)
+            }
+
             pub(crate) fn header(&self, name: &str) -> Option<Vec<u8>> {
                 self.0.header(name)
             }
@@ -233,27 +238,12 @@ macro_rules! head {
             pub(crate) fn remove_header(&mut self, name: &str) -> Result<(), Refusal> {
                 self.0.remove_header(name).map_err(Refusal::from)
             }
-
-            pub(crate) fn apply(&mut self, edits: &Edits<'_>) -> Result<(), Refusal> {
-                let edits: Vec<_> = edits.as_slice().iter().map(borrow).collect();
-                self.0.apply(&edits).map_err(Refusal::from)
-            }
         }
     };
 }
 
-head!(Request);
-head!(Response);
-
-fn borrow<'e>(edit: &'e Edit<'_>) -> http::Edit<'e> {
-    match edit {
-        Edit::Set(name, value) => http::Edit::Set(http::HeaderParam { name, value }),
-        Edit::Add(name, value) => http::Edit::Add(http::HeaderParam { name, value }),
-        Edit::Remove(name) => http::Edit::Remove(name),
-        Edit::RemoveLike(pattern) => http::Edit::RemoveLike(pattern),
-        Edit::Fact(name, value) => http::Edit::Fact((name, value)),
-    }
-}
+head!(Request, lowered::to_request);
+head!(Response, lowered::to_response);
 
 fn lower(answer: Answer) -> http::Answer {
     let headers = answer.headers.into_iter();
