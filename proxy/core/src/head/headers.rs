@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::names::{NamePattern, Names, is_reserved};
+use super::names::{Names, is_reserved};
 use super::{Edit, Refusal};
 use crate::limits::{EDITS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX};
 
@@ -86,7 +86,7 @@ impl Headers {
                 let name = names.editable(name)?;
                 self.remove(&name)
             }
-            Edit::RemoveLike(pattern) => self.remove_like(pattern),
+            Edit::RemoveLike(pattern) => self.remove_like(pattern, names),
         }
     }
 
@@ -107,7 +107,7 @@ impl Headers {
         let bytes = self.bytes();
         self.bytes = Some(next(bytes, line(&name, &value), 0, self.map.len())?);
         let before = if self.map.append(name.clone(), value) { Before::AllButLast } else { Before::None };
-        self.journal.push(Undo { name, before });
+        self.keep(Undo { name, before });
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Headers {
                 Undo { name, before: Before::None }
             }
         };
-        self.journal.push(undo);
+        self.keep(undo);
         Ok(())
     }
 
@@ -146,25 +146,38 @@ impl Headers {
         if let Entry::Occupied(entry) = self.map.entry(name) {
             let removed = entry.iter().map(|old| line(entry.key(), old)).sum();
             self.bytes = Some(bytes.saturating_sub(removed));
-            let (name, values) = entry.remove_entry_mult();
-            self.journal.push(Undo { name, before: Before::of(values) });
+            let undo = if entry.iter().nth(1).is_none() {
+                let (name, value) = entry.remove_entry();
+                Undo { name, before: Before::One(value) }
+            } else {
+                let (name, values) = entry.remove_entry_mult();
+                Undo { name, before: Before::of(values) }
+            };
+            self.keep(undo);
         }
         Ok(())
     }
 
-    fn remove_like(&mut self, pattern: &str) -> Result<(), Refusal> {
+    fn remove_like(&mut self, pattern: &str, names: &mut Names) -> Result<(), Refusal> {
         let lower = if pattern.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(pattern.to_ascii_lowercase())
         } else {
             Cow::Borrowed(pattern)
         };
-        let pattern = NamePattern::new(&lower)?;
+        let pattern = names.pattern(&lower)?;
         let is_meant = |name: &&HeaderName| pattern.matches(name.as_str()) && !is_reserved(name.as_str());
         let meant: Vec<HeaderName> = self.map.keys().filter(is_meant).cloned().collect();
         if self.journal.len() + meant.len() > EDITS_MAX {
             return Err(Refusal::TooLarge);
         }
         meant.iter().try_for_each(|name| self.remove(name))
+    }
+
+    fn keep(&mut self, undo: Undo) {
+        if self.journal.capacity() == 0 {
+            self.journal.reserve(USUAL);
+        }
+        self.journal.push(undo);
     }
 
     fn bytes(&mut self) -> usize {
@@ -198,6 +211,9 @@ impl Headers {
         }
     }
 }
+
+/// Most calls make fewer edits of one head.
+const USUAL: usize = 8;
 
 /// The bytes of a head of so many lines, after an edit; a head may always shrink.
 fn next(bytes: usize, added: usize, removed: usize, lines: usize) -> Result<usize, Refusal> {

@@ -4,9 +4,13 @@ use http::HeaderName;
 
 use super::Refusal;
 
-/// Names that were checked before: a filter writes the same few in every call.
+/// Names that were checked before, and patterns: a filter writes the same few in every call.
 #[derive(Debug, Default)]
-pub struct Names(Vec<HeaderName>);
+pub struct Names {
+    names: Vec<HeaderName>,
+    /// In lower case.
+    patterns: Vec<Box<str>>,
+}
 
 impl Names {
     /// The name of a header that a filter may edit.
@@ -15,15 +19,31 @@ impl Names {
     ///
     /// See [`header_name`].
     pub fn editable(&mut self, name: &str) -> Result<HeaderName, Refusal> {
-        if let Some(known) = self.0.iter().find(|known| known.as_str() == name) {
+        if let Some(known) = self.names.iter().find(|known| known.as_str() == name) {
             return Ok(known.clone());
         }
         let name = header_name(name)?;
         // A filter that makes up names should not make this long.
-        if self.0.len() < KNOWN_MAX {
-            self.0.push(name.clone());
+        if self.names.len() < KNOWN_MAX {
+            self.names.push(name.clone());
         }
         Ok(name)
+    }
+
+    /// The names that are like this. `pattern` is lower case.
+    ///
+    /// # Errors
+    ///
+    /// See [`NamePattern::new`].
+    pub(super) fn pattern<'a>(&mut self, pattern: &'a str) -> Result<NamePattern<'a>, Refusal> {
+        if self.patterns.iter().any(|known| **known == *pattern) {
+            return Ok(NamePattern::legal(pattern));
+        }
+        let new = NamePattern::new(pattern)?;
+        if self.patterns.len() < KNOWN_MAX {
+            self.patterns.push(pattern.into());
+        }
+        Ok(new)
     }
 }
 
@@ -85,10 +105,14 @@ impl<'a> NamePattern<'a> {
         if pattern.is_empty() || !pieces.all(legal) {
             return Err(Refusal::Malformed);
         }
-        Ok(match pattern.split_once('*') {
+        Ok(Self::legal(pattern))
+    }
+
+    fn legal(pattern: &'a str) -> Self {
+        match pattern.split_once('*') {
             Some((first, rest)) => Self { first, rest: Some(rest.rsplit_once('*').unwrap_or(("", rest))) },
             None => Self { first: pattern, rest: None },
-        })
+        }
     }
 
     /// Each piece is taken where it is first found: with `*` as the only wildcard nothing is missed by it.

@@ -5,7 +5,7 @@ use edgeloom_core::head::{Change, Edit, Headers, Refusal, apply};
 use edgeloom_core::limits::EDITS_MAX;
 use wasmtime::{Caller, Linker};
 
-use super::memory::{Lie, View, after, parts, write};
+use super::memory::{Lie, View, after, parts, put_at};
 use super::reply::{Reply, answer};
 use crate::exchange::CallState;
 
@@ -225,14 +225,14 @@ fn edit(
     make: impl FnOnce(&mut CallState, View<'_>) -> Result<Result<(), Refusal>, Lie>,
 ) -> Done {
     let (memory, state) = parts(&mut guest)?;
-    let answer = match make(state, memory)? {
+    let answer = match make(state, View::new(memory))? {
         Ok(()) => [0, 0],
         Err(Refusal::Malformed) => [1, 0],
         Err(Refusal::Reserved) => [1, 1],
         Err(Refusal::TooLarge) => [1, 2],
         Err(Refusal::NotGranted) => [1, 3],
     };
-    write(&mut guest, to, &answer)
+    Ok(put_at(memory, &mut state.touched, to, &answer)?)
 }
 
 /// `option<list<u8>>` or `option<string>`: the case at 0, address and length from 4.

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::memory::{Lie, parts};
+use super::memory::{Lie, View, parts};
 use crate::bindings::log::Level;
 use crate::exchange::CallState;
 
@@ -19,7 +19,7 @@ fn write(mut guest: Caller<'_, CallState>, level: i32, at: i32, length: i32) -> 
         _ => return Err(Lie::NoSuchCase.into()),
     };
     let (memory, state) = parts(&mut guest)?;
-    let message = memory.text(at, length)?;
+    let message = View::new(memory).text(at, length)?;
     state.say(level, message);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use wasmtime::{AsContextMut, Caller, Memory, Store, TypedFunc};
 
 use super::heap;
+use super::restore::Touched;
 use crate::exchange::CallState;
 
 /// Where a guest's values are, and how it makes room for ours.
@@ -40,10 +41,9 @@ pub(crate) enum Lie {
 /// The guest's memory, and the state beside it.
 pub(super) fn parts<'c>(
     caller: &'c mut Caller<'_, CallState>,
-) -> wasmtime::Result<(View<'c>, &'c mut CallState)> {
+) -> wasmtime::Result<(&'c mut [u8], &'c mut CallState)> {
     let memory = caller.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
-    let (bytes, state) = memory.data_and_store_mut(caller);
-    Ok((View(bytes), state))
+    Ok(memory.data_and_store_mut(caller))
 }
 
 /// The guest's memory after a call; empty where there is no guest.
@@ -75,15 +75,33 @@ fn give_by_books(
     bytes: &[u8],
 ) -> wasmtime::Result<Option<u32>> {
     let mut context = store.as_context_mut();
-    let guest = context.data().guest.as_ref().ok_or(Lie::NotNow)?;
-    let (memory, Some(books)) = (guest.memory, guest.heap) else { return Ok(None) };
+    let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let (memory, state) = memory.data_and_store_mut(&mut context);
-    let length = u32::try_from(bytes.len())?;
-    state.touched.range(books, heap::BOOKS);
-    let Some(at) = heap::take(memory, books, length) else { return Ok(None) };
-    put(memory, at, bytes)?;
-    state.touched.range(at, length);
-    Ok(Some(at))
+    Ok(Room::of(memory, state).and_then(|mut room| room.give(bytes)))
+}
+
+/// A guest's memory where its allocator tells where its books are: room is made without asking it.
+pub(super) struct Room<'c> {
+    memory: &'c mut [u8],
+    books: u32,
+    touched: &'c mut Touched,
+}
+
+impl<'c> Room<'c> {
+    pub(super) fn of(memory: &'c mut [u8], state: &'c mut CallState) -> Option<Self> {
+        let books = state.guest.as_ref()?.heap?;
+        state.touched.range(books, heap::BOOKS);
+        Some(Self { memory, books, touched: &mut state.touched })
+    }
+
+    /// Puts these bytes into a block of their own: its address, if there is room.
+    pub(super) fn give(&mut self, bytes: &[u8]) -> Option<u32> {
+        let length = u32::try_from(bytes.len()).ok()?;
+        let at = heap::take(self.memory, self.books, length)?;
+        put(self.memory, at, bytes).ok()?;
+        self.touched.range(at, length);
+        Some(at)
+    }
 }
 
 /// Makes room in the guest's memory.
@@ -111,8 +129,13 @@ pub(super) fn write(
     let mut context = store.as_context_mut();
     let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let (memory, state) = memory.data_and_store_mut(&mut context);
+    Ok(put_at(memory, &mut state.touched, at, bytes)?)
+}
+
+/// The same, with both at hand.
+pub(super) fn put_at(memory: &mut [u8], touched: &mut Touched, at: i32, bytes: &[u8]) -> Result<(), Lie> {
     put(memory, at.cast_unsigned(), bytes)?;
-    state.touched.range(at.cast_unsigned(), u32::try_from(bytes.len())?);
+    touched.range(at.cast_unsigned(), u32::try_from(bytes.len()).map_err(|_too_long| Lie::Outside)?);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use wasmtime::Caller;
 
-use super::memory::{Lie, View, give, parts, write};
+use super::memory::{Lie, Room, View, give, parts, put_at, write};
 use crate::exchange::CallState;
 
 /// Kept by the store and used again: replies need no memory of their own.
@@ -26,7 +26,7 @@ struct Text {
 }
 
 /// A `header`: two texts, each an address and a length.
-pub(super) const LINE: i32 = 16;
+pub(super) const LINE: u8 = 16;
 
 impl Reply {
     /// Begins a record of so many bytes, all zero.
@@ -65,24 +65,56 @@ impl Reply {
         }
     }
 
-    /// Writes it into the guest's memory: the record at `to`.
-    fn deliver(&mut self, guest: &mut Caller<'_, CallState>, to: i32) -> wasmtime::Result<()> {
-        let mut start = 0;
-        for position in 0..self.texts.len() {
-            let Some(text) = self.texts.get(position) else { break };
+    /// Writes it into the guest's memory, the record at `to`, where there is room for its texts without
+    /// asking the guest; otherwise says how many of them have found room.
+    fn settle(&mut self, memory: &mut [u8], state: &mut CallState, to: i32) -> wasmtime::Result<Settled> {
+        if !self.texts.is_empty() {
+            let Some(mut room) = Room::of(memory, state) else { return Ok(Settled::Texts(0)) };
+            let mut start = 0;
+            for (position, text) in self.texts.iter().enumerate() {
+                let bytes = self.bytes.get(start..text.end).unwrap_or_default();
+                start = text.end;
+                let at = if bytes.is_empty() { Some(NOWHERE) } else { room.give(bytes) };
+                let Some(at) = at else { return Ok(Settled::Texts(position)) };
+                let record = if text.in_lines { &mut self.lines } else { &mut self.record };
+                place(record, text.offset, at.cast_signed(), bytes.len());
+            }
+            if !self.lines.is_empty() {
+                let Some(at) = room.give(&self.lines) else { return Ok(Settled::Texts(self.texts.len())) };
+                place(&mut self.record, 0, at.cast_signed(), self.lines.len() / usize::from(LINE));
+            }
+        }
+        put_at(memory, &mut state.touched, to, &self.record)?;
+        Ok(Settled::All)
+    }
+
+    /// The same with the guest asked for room, from this text on.
+    #[cold]
+    fn ask(&mut self, guest: &mut Caller<'_, CallState>, to: i32, from: usize) -> wasmtime::Result<()> {
+        let mut start = from.checked_sub(1).and_then(|last| self.texts.get(last)).map_or(0, |text| text.end);
+        for text in self.texts.iter().skip(from) {
             let bytes = self.bytes.get(start..text.end).unwrap_or_default();
             start = text.end;
-            let at = give(&mut *guest, bytes, 1)?;
+            let at = give(&mut *guest, bytes, 1)?.0;
             let record = if text.in_lines { &mut self.lines } else { &mut self.record };
-            place(record, text.offset, at);
+            place(record, text.offset, at, bytes.len());
         }
         if !self.lines.is_empty() {
-            let (at, length) = give(&mut *guest, &self.lines, 4)?;
-            place(&mut self.record, 0, (at, length / LINE));
+            let at = give(&mut *guest, &self.lines, 4)?.0;
+            place(&mut self.record, 0, at, self.lines.len() / usize::from(LINE));
         }
         write(guest, to, &self.record)
     }
 }
+
+/// How far a reply has come.
+enum Settled {
+    All,
+    Texts(usize),
+}
+
+/// The address of a text of no bytes.
+const NOWHERE: u32 = 1;
 
 /// Answers a host call: what `tell` writes down is delivered to `to`.
 pub(super) fn answer(
@@ -90,21 +122,23 @@ pub(super) fn answer(
     to: i32,
     tell: impl FnOnce(&CallState, View<'_>, &mut Reply) -> Result<(), Lie>,
 ) -> wasmtime::Result<()> {
-    let mut reply = std::mem::take(&mut guest.data_mut().reply);
     let (memory, state) = parts(&mut guest)?;
-    tell(state, memory, &mut reply)?;
-    let delivered = reply.deliver(&mut guest, to);
+    let mut reply = std::mem::take(&mut state.reply);
+    tell(state, View::new(memory), &mut reply)?;
+    if let Settled::Texts(count) = reply.settle(memory, state, to)? {
+        reply.ask(&mut guest, to, count)?;
+    }
     guest.data_mut().reply = reply;
-    delivered
+    Ok(())
 }
 
-fn place(record: &mut [u8], offset: usize, (at, length): (i32, i32)) {
+fn place(record: &mut [u8], offset: usize, at: i32, length: usize) {
     put(record, offset, &at.to_le_bytes());
-    put(record, offset + 4, &length.to_le_bytes());
+    put(record, offset + 4, &u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 fn put(into: &mut [u8], offset: usize, bytes: &[u8]) {
-    for (slot, byte) in into.iter_mut().skip(offset).zip(bytes) {
-        *slot = *byte;
+    if let Some(slots) = into.get_mut(offset..).and_then(|rest| rest.get_mut(..bytes.len())) {
+        slots.copy_from_slice(bytes);
     }
 }

@@ -48,7 +48,7 @@ fn verdict(memory: View<'_>, at: i32) -> Result<Verdict, Fault> {
 fn answered(memory: View<'_>, at: i32) -> Result<edgeloom_core::verdict::Answer, Fault> {
     let status = memory.half(at).map_err(trapped)?;
     let count = memory.word(after(at, 8)).map_err(trapped)?;
-    let lines = memory.word(after(at, 4)).and_then(|lines| memory.elements(lines, count, LINE));
+    let lines = memory.word(after(at, 4)).and_then(|lines| memory.elements(lines, count, LINE.into()));
     let body = memory.list(after(at, 12)).map_err(trapped)?;
     if body.len() > ANSWER_BODY_MAX {
         return Err(too_large("answer's body", ANSWER_BODY_MAX));
