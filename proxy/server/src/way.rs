@@ -6,6 +6,7 @@ mod route; // what they asked for
 mod request_chain; // what our filters say to it
 mod body; // how much more they may send
 mod upstream; // who answers
+mod turn; // when they are asked, and when the client is told
 mod hop; // what neither side tells the other's
 pub(crate) mod mirror; // who is sent a copy
 mod response_chain; // what our filters say to the answer
@@ -143,7 +144,9 @@ impl ProxyHttp for Way {
     ) -> Result<()> {
         upstream::sending(session, request, exchange)?;
         mirror::begin(session, request, exchange);
-        trailers::ask_for_them(session, request)
+        trailers::ask_for_them(session, request)?;
+        turn::wait_for_the_others().await;
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -190,7 +193,9 @@ impl ProxyHttp for Way {
         answer::say_if_it_is_the_last(session);
         response_chain::pass(header, exchange)?;
         upstream::name(header, exchange);
-        compress::begin(session, header, exchange)
+        compress::begin(session, header, exchange)?;
+        turn::wait_for_the_others().await;
+        Ok(())
     }
 
     fn response_body_filter(
