@@ -226,7 +226,7 @@ impl DirectInstance {
         let Some(phase) = &self.request else { return Ok(None) };
         let returned = phase.call.call(&mut *store, LENT).map_err(|error| fault(&error, store))?;
         let verdict = verdict::request(memory::of(store), returned);
-        phase.free(store, returned, lives_on)?;
+        phase.free(store, returned, lives_on && !is_bare(store, &verdict))?;
         verdict.map(Some)
     }
 
@@ -242,9 +242,20 @@ impl DirectInstance {
         let arguments = (LENT, at, length);
         let returned = phase.call.call(&mut *store, arguments).map_err(|error| fault(&error, store))?;
         let done = verdict::response(memory::of(store), returned);
-        phase.free(store, returned, lives_on)?;
+        phase.free(store, returned, lives_on && !(done.is_ok() && memory::has_books(store)))?;
         done.map(Some)
     }
+}
+
+/// Whether nothing has to be freed of a result: where a guest tells of its allocator's books, by the same
+/// promise its results own nothing but what they point at.
+fn is_bare(store: &Store<CallState>, verdict: &Result<Verdict, Fault>) -> bool {
+    let points_at_nothing = match verdict {
+        Ok(Verdict::Proceed(memo)) => memo.is_empty(),
+        Ok(Verdict::Done) => true,
+        Ok(Verdict::Answer(_)) | Err(_) => false,
+    };
+    points_at_nothing && memory::has_books(store)
 }
 
 impl<Arguments> Callable<Arguments> {

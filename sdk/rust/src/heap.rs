@@ -25,8 +25,9 @@ pub(crate) trait Memory {
 /// What was handed out, and what came back.
 ///
 /// A host that finds these books (a guest exports their address as `edgeloom:heap-1`) may hand out blocks by
-/// them itself, which is cheaper than to ask through `cabi_realloc` for every text. So their form is
-/// a promise: a change of it, or of what is done by it, is another name.
+/// them itself, which is cheaper than to ask through `cabi_realloc` for every text. Nor need it have a
+/// result freed (`cabi_post_…`) that points at nothing. So their form is a promise: a change of it, or
+/// of what is done by it, is another name.
 #[repr(C)]
 pub(crate) struct Heap {
     /// For each size the blocks that came back; each holds the address of the next.

@@ -51,6 +51,11 @@ pub(super) fn of(store: &Store<CallState>) -> View<'_> {
     View(store.data().guest.as_ref().map_or(&[], |guest| guest.memory.data(store)))
 }
 
+/// Whether the guest tells where its allocator's books are.
+pub(super) fn has_books(store: &Store<CallState>) -> bool {
+    store.data().guest.as_ref().is_some_and(|guest| guest.heap.is_some())
+}
+
 /// Puts these bytes into the guest's memory: their address and length.
 pub(super) fn give(
     mut store: impl AsContextMut<Data = CallState>,

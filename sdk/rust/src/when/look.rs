@@ -126,10 +126,14 @@ impl<'r> Look<'r> {
     }
 
     fn whole(&mut self, source: &'r Source) -> Option<&[u8]> {
-        let at = self.seen.iter().position(|(known, _)| std::ptr::eq(*known, source) || *known == source).unwrap_or_else(|| {
-            self.seen.push((source, ask(self.request, source)));
-            self.seen.len() - 1
-        });
+        let at = self
+            .seen
+            .iter()
+            .position(|(known, _)| std::ptr::eq(*known, source) || *known == source)
+            .unwrap_or_else(|| {
+                self.seen.push((source, ask(self.request, source)));
+                self.seen.len() - 1
+            });
         self.seen.get(at)?.1.as_deref()
     }
 }
