@@ -8,6 +8,7 @@
 //! It is here, too, that a client is waited for no longer than it may be:
 //! Pingora bounds each read, not a whole head, nor a body that drips in.
 
+mod lines; // the head of a message
 mod parting; // what is said before it ends
 mod streamed; // its bytes where they are frames
 mod stream; // as Pingora sees it
@@ -17,11 +18,10 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use edgeloom_config::Limits;
 use edgeloom_core::wire::body::Rest;
 use edgeloom_core::wire::head::Look;
@@ -35,7 +35,7 @@ use super::http2::Watched;
 use super::pace::{Pace, Wait};
 use super::refusal::Refusal;
 use super::relay::Relay;
-use crate::limits::{HEAD_OVERHEAD, READ_BUFFER, WRITE_BUFFER};
+use crate::limits::{READ_BUFFER, WRITE_BUFFER};
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -134,11 +134,6 @@ impl Connection {
         self.answering.store(true, Ordering::Relaxed);
     }
 
-    /// All header lines of the request at hand, once.
-    pub(crate) fn lines(&self) -> Option<HeaderMap> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// Whether the client may send no other request after the one at hand.
     pub(crate) fn is_at_its_last_request(&self) -> bool {
         self.requests == 0
@@ -185,37 +180,6 @@ impl Connection {
                 (deadline, within) = (None, limits.head);
             }
         }
-    }
-
-    /// Whether the head is whole; then it is what is read next.
-    fn look_at_head(&mut self, look: &mut Look, limits: &Limits) -> Result<bool, Refusal> {
-        if let Some(head) = look.at(&self.ahead)? {
-            let mut sent = Bytes::from(std::mem::take(&mut self.ahead));
-            let behind = sent.split_off(head.end);
-            if !behind.is_empty() {
-                // Its lines are kept for as long as the exchange lasts, and what is behind them is not.
-                sent = Bytes::copy_from_slice(&sent);
-            }
-            let (lines, framing) = look.take_apart(&sent)?;
-            self.reading = Reading::Head(framing.len(), Rest::of(head.framing));
-            (self.ahead, self.ahead_at) = (framing, 0);
-            self.ahead.extend_from_slice(&behind);
-            *self.lines.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(lines);
-            self.requests = self.requests.saturating_sub(1);
-            self.waits = Waits { read: self.pace.begin(), write: self.pace.begin() };
-            return Ok(true);
-        }
-        // Heads that are only a little too large are refused with all that there is to say of them.
-        let target = usize::try_from(limits.target.0).unwrap_or(usize::MAX);
-        let fields = usize::try_from(limits.header_bytes.0).unwrap_or(usize::MAX);
-        let length = self.ahead.len();
-        if !look.has_begun() && length > target.saturating_mul(2).saturating_add(HEAD_OVERHEAD) {
-            return Err(Refusal::TargetTooLong);
-        }
-        if length > target.saturating_add(fields).saturating_mul(2).saturating_add(HEAD_OVERHEAD) {
-            return Err(Refusal::HeadTooLarge);
-        }
-        Ok(false)
     }
 
     /// Reads as much as tells HTTP/2 by prior knowledge from HTTP/1.
