@@ -91,6 +91,8 @@ pub(crate) struct Attempt {
     /// Whether the client is told which endpoint it was.
     pub(crate) names: bool,
     pub(crate) busy: Option<Busy>,
+    /// Whether its connection has had a request before.
+    pub(crate) reused: bool,
     /// When its connection is to be cut off, until that is watched over.
     pub(crate) due: Option<(RawFd, Instant)>,
     /// What it may take instead, where others share its connection.

@@ -38,6 +38,9 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the log hears nothing more of connections that can not be accepted: a line tells how many there have been.
 pub(crate) const SHORTAGE_TOLD: Duration = Duration::from_secs(60);
 
+/// How often idle connections to endpoints are looked at: those that were closed cost a descriptor until then, and nothing else.
+pub(crate) const IDLE_SWEPT: Duration = Duration::from_secs(1);
+
 /// What the process has open beside connections of clients and to endpoints, at most and roughly: copies on their way
 /// ([`MIRRORS_MAX`]) and their idle connections ([`MIRROR_IDLE_MAX`]), the operator's connections
 /// ([`ADMIN_CONNECTIONS_MAX`]), and listeners, logs, look-ups, checks, and the runtime's own.

@@ -123,7 +123,7 @@ fn proxy(edge: Arc<Edge>, workers: usize) -> io::Result<Proxy> {
         ca_file: Some("/dev/null".to_owned()),
         ..ServerConf::default()
     };
-    let connector = Connector::new(ConnectorOptions::from_server_conf(&conf));
+    let connector = Connector::new(ConnectorOptions::from_server_conf(&conf), workers);
     let mut options = HttpServerOptions::default();
     // We refuse it ourselves: Pingora would sign the refusal, in HTTP/2 where nobody could take that out again.
     options.allow_connect_method_proxying = true;

@@ -11,6 +11,8 @@ pub(crate) mod names; // where their names lead
 mod dial; // connecting, where Pingora's own way is not enough
 mod tls; // what nobody else can read
 mod connector; // connections, in secret or for HTTP/2
+mod kept; // one that goes back when it has been used
+mod idle; // where it waits for its next request
 mod http2; // a request among others on one
 mod introduction; // the header that says who the client is
 pub(crate) mod trouble; // why it could not be reached
@@ -36,6 +38,7 @@ use peer::At;
 pub(crate) use connector::Connector;
 pub(crate) use gate::{Gate, Inside};
 pub(crate) use http2::{GivenUp, Times};
+pub(crate) use kept::is_used;
 pub(crate) use members::{Member, Members, Roster};
 pub(crate) use watch::Watch;
 

@@ -40,7 +40,7 @@ use crate::listen::tls::Tls;
 use crate::listen::{Excess, Refusal};
 use crate::metrics::Metrics;
 use crate::rescue::{self, Failure};
-use crate::upstreams::Connector;
+use crate::upstreams::{Connector, is_used};
 
 pub(crate) use mirror::Mirrored;
 pub(crate) use upstream::Chosen;
@@ -132,7 +132,8 @@ impl ProxyHttp for Way {
         exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         // A stream among others on a connection has none.
-        upstream::connected(exchange, connection, digest.is_none());
+        let (used, shared) = (digest.is_some_and(is_used), digest.is_none());
+        upstream::connected(exchange, connection, used, shared);
         Ok(())
     }
 

@@ -248,7 +248,7 @@ pub(crate) fn prepare() {
 /// Connections of checks are no exchange's: nothing of theirs is kept.
 static HTTP: LazyLock<pingora::Connector<Connector>> =
     LazyLock::new(|| pingora::Connector::new_custom(Some(options()), CONNECTOR.clone()));
-static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::new(options()));
+static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::new(options(), 1));
 
 fn options() -> ConnectorOptions {
     let mut options = ConnectorOptions::new(1);

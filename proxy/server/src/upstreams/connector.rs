@@ -2,7 +2,7 @@
 //! others ended, and those of HTTP/2, each of whose requests has times of its own.
 //!
 //! Pingora asks here for what it takes for a protocol that it does not know. It is given a connection, on which it
-//! speaks HTTP/1.1 itself and which it keeps in its own pool, or a stream of an HTTP/2 connection.
+//! speaks HTTP/1.1 itself and which comes to [`Idle`] when it is done, or a stream of an HTTP/2 connection.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use pingora_core::{Error, ErrorType, Result};
 use tokio::time::timeout;
 
 use super::http2::Http2;
+use super::idle::Idle;
 use super::tls::{NotSecured, Offer, Tls};
 use crate::limits::DOWNGRADED_MAX;
 use crate::secured::Secured;
@@ -31,6 +32,8 @@ pub(crate) struct Connector(Arc<Inner>);
 struct Inner {
     /// Pingora's, for its pools and for connections in the clear.
     pools: v2::Connector,
+    /// Those of HTTP/1.1 that wait for a request.
+    idle: Idle,
     /// Those who agreed to HTTP/2 and then said that they would rather not.
     downgraded: Mutex<HashSet<u64>>,
 }
@@ -46,9 +49,10 @@ pub(super) fn ours(spoken: Spoken) -> ALPN {
 }
 
 impl Connector {
-    pub(crate) fn new(options: ConnectorOptions) -> Self {
+    pub(crate) fn new(options: ConnectorOptions, workers: usize) -> Self {
+        let idle = Idle::new(options.keepalive_pool_size, workers);
         let pools = v2::Connector::new(Some(options));
-        Self(Arc::new(Inner { pools, downgraded: Mutex::default() }))
+        Self(Arc::new(Inner { pools, idle, downgraded: Mutex::default() }))
     }
 
     /// A connection, kept in no pool.
@@ -84,13 +88,13 @@ impl Connector {
             let offer = if self.is_downgraded(peer) { Offer::Http1 } else { Offer::Usual };
             let secured = secured(peer, offer).await?;
             if secured.agreed() != Some("h2") {
-                return Ok(Connection::Stream(Box::new(secured)));
+                return Ok(Connection::Stream(self.0.idle.keeping(Box::new(secured), peer)));
             }
             Box::new(secured)
         } else {
             let stream = self.0.pools.transport().new_stream(peer).await?;
             if spoken != Spoken::Http2 {
-                return Ok(Connection::Stream(stream));
+                return Ok(Connection::Stream(self.0.idle.keeping(stream, peer)));
             }
             stream
         };
@@ -130,6 +134,11 @@ impl Custom for Connector {
         &self,
         peer: &P,
     ) -> Result<(Connection<Http2>, bool)> {
+        if spoken(peer) != Spoken::Http2
+            && let Some(stream) = self.0.idle.take(peer)
+        {
+            return Ok((Connection::Stream(stream), true));
+        }
         Ok((self.open(peer).await?, false))
     }
 

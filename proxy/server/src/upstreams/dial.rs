@@ -3,9 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr as InetAddress;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,11 +12,10 @@ use pingora_core::connectors::L4Connect;
 use pingora_core::protocols::GetProxyDigest as _;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
-use pingora_core::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -81,16 +78,10 @@ impl Dial {
     async fn open(&self, address: &SocketAddr) -> io::Result<Stream> {
         match address {
             SocketAddr::Inet(address) => {
-                let (mut stream, at) = self.race(*address).await?;
+                let mut stream = self.race(*address).await?;
                 stream.set_nodelay(true)?;
                 self.introduce(&mut stream).await?;
-                // Pingora's pool would find it at an address that it does not ask for.
-                let elsewhere = at != *address;
-                Ok(if elsewhere {
-                    VirtualSocketStream::new(Box::new(Elsewhere(stream))).into()
-                } else {
-                    stream.into()
-                })
+                Ok(stream.into())
             }
             SocketAddr::Unix(address) => {
                 let path = address.as_pathname().ok_or(io::ErrorKind::InvalidInput)?;
@@ -103,15 +94,15 @@ impl Dial {
 
     /// Connects to that address or, where it is slow and its name has one of the other version, to whichever
     /// of the two is faster (RFC 8305). One that refuses is not slow: another endpoint is tried then, as ever.
-    async fn race(&self, address: InetAddress) -> io::Result<(TcpStream, InetAddress)> {
+    async fn race(&self, address: InetAddress) -> io::Result<TcpStream> {
         let first = TcpStream::connect(address);
         let other = self.name.as_ref().and_then(|name| Some((name, name.other(address)?)));
         let Some((name, other)) = other else {
-            return Ok((first.await?, address));
+            return first.await;
         };
         tokio::pin!(first);
         let mut lost = match timeout(HEAD_START, &mut first).await {
-            Ok(Ok(stream)) => return Ok((stream, address)),
+            Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) if !is_no_way(&error) => return Err(error),
             Ok(Err(error)) => Some(error),
             Err(_slow) => None,
@@ -122,16 +113,16 @@ impl Dial {
             tokio::select! {
                 biased;
                 connected = &mut first, if lost.is_none() => match connected {
-                    Ok(stream) => return Ok((stream, address)),
+                    Ok(stream) => return Ok(stream),
                     Err(error) => lost = Some(error),
                 },
                 connected = &mut second => match (connected, lost) {
                     (Ok(stream), _) => {
                         name.rest(address.ip());
-                        return Ok((stream, other));
+                        return Ok(stream);
                     }
                     (Err(_), Some(error)) => return Err(error),
-                    (Err(_), None) => return Ok((first.await?, address)),
+                    (Err(_), None) => return first.await,
                 },
             }
         }
@@ -149,49 +140,6 @@ impl Dial {
 fn is_no_way(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
     matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable)
-}
-
-/// A connection to another address than the one that was asked for. It is used for one exchange, or for those
-/// that share it at one time.
-#[derive(Debug)]
-struct Elsewhere(TcpStream);
-
-impl VirtualSocket for Elsewhere {
-    fn set_socket_option(&self, option: VirtualSockOpt) -> io::Result<()> {
-        match option {
-            VirtualSockOpt::NoDelay => self.0.set_nodelay(true),
-            // Nothing is asked to keep such a connection alive.
-            _ => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for Elsewhere {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        to: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, to)
-    }
-}
-
-impl AsyncWrite for Elsewhere {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }
 
 /// As Pingora tells them apart.

@@ -70,10 +70,7 @@ impl Reach {
         options.read_timeout = Some(self.timeouts.read);
         options.write_timeout = Some(self.timeouts.write);
         options.idle_timeout = Some(self.timeouts.idle);
-        // HTTP/1.1 in the clear is all Pingora's.
-        if tls.is_some() || self.protocol != Spoken::Http1 {
-            options.alpn = ours(self.protocol);
-        }
+        options.alpn = ours(self.protocol);
         if self.protocol != Spoken::Http1 {
             options.max_h2_streams = UPSTREAM_STREAMS_MAX;
             options.h2_ping_interval = Some(UPSTREAM_PING);

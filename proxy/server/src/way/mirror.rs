@@ -180,5 +180,5 @@ static HTTP: LazyLock<pingora::Connector<Connector>> = LazyLock::new(|| {
     let mut options = ConnectorOptions::new(MIRROR_IDLE_MAX);
     // As where requests are sent: a machine without root certificates must not keep the edge from starting.
     options.ca_file = Some("/dev/null".to_owned());
-    pingora::Connector::new_custom(Some(options.clone()), Connector::new(options))
+    pingora::Connector::new_custom(Some(options.clone()), Connector::new(options, 1))
 });

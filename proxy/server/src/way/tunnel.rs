@@ -70,7 +70,7 @@ async fn connect(
         // There is no upgrade in HTTP/2.
         match way.1.stream_for_http1(&*peer).await {
             Ok(stream) => {
-                upstream::connected(exchange, stream.id(), false);
+                upstream::connected(exchange, stream.id(), false, false);
                 return Ok((stream, peer));
             }
             Err(mut error) => {

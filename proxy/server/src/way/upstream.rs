@@ -148,11 +148,13 @@ fn deadline(exchange: &Exchange, of: impl Fn(&Cluster) -> Option<Duration>) -> O
     exchange.began.checked_add(of(cluster)?)
 }
 
-/// An endpoint has been connected to, or was already; `shared` is whether others are asked on the same connection.
-pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, shared: bool) {
+/// An endpoint has been connected to, or was already: `used` is whether the connection has had a request before, `shared`
+/// whether others are asked on it.
+pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, used: bool, shared: bool) {
     let now = Instant::now();
     exchange.asked_upstream = Some(now);
     let Some(attempt) = &mut exchange.attempt else { return };
+    attempt.reused = used;
     let Some(cluster) = exchange.generation.cluster(attempt.cluster) else { return };
     let (timeouts, retry) = (&cluster.plan.timeouts, &cluster.plan.retry);
     // Where it is longer, Pingora has it for the time between two reads.

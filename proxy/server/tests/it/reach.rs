@@ -60,6 +60,17 @@ fn introduction(before: &[u8]) -> &[u8] {
 }
 
 #[test]
+fn an_idle_connection_is_closed_when_its_time_is_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap();
+    let edge = edge(&format!("endpoints: ['{endpoint}'], timeouts: {{ idle: 100ms }}"), "");
+    let serving = answering(listener, 1);
+    assert_eq!(edge.get("/").text(), "hi");
+    assert_eq!(serving.join().unwrap()[0].1, 1, "while the edge still runs");
+    drop(edge);
+}
+
+#[test]
 fn an_endpoint_may_be_a_unix_socket() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("app.sock");

@@ -38,6 +38,7 @@ pub(in crate::way) fn failed(
     mut error: Box<Error>,
     reused: bool,
 ) -> Box<Error> {
+    let reused = reused || exchange.attempt.as_ref().is_some_and(|attempt| attempt.reused);
     error.retry.decide_reuse(reused);
     let stale = error.retry();
     let Some(trouble) = trouble_of(&error, exchange) else {
