@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use edgeloom_core::client::{Client, ForwardingHeader, Trust, identify};
 use edgeloom_core::forward::{Forwarding, vouch};
+use edgeloom_core::survey::Survey;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
@@ -27,7 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn vouched(mut headers: HeaderMap, peer: Client, trust: &Trust) {
     let established = identify(peer, &headers, trust);
-    let vouched = vouch(&mut headers, peer, trust, &Forwarding::DEFAULT, None, || 7);
+    let sent = Survey::of(&headers);
+    let vouched = vouch(&mut headers, sent, peer, trust, &Forwarding::DEFAULT, None, || 7);
     assert_eq!(vouched.client, established);
     let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let [line] = lines[..] else { panic!("there is not one line of those who passed it on") };

@@ -3,6 +3,9 @@
 
 #![no_main]
 
+use std::collections::HashSet;
+
+use bytes::Bytes;
 use edgeloom_core::wire::body::{ChunkFault, Rest};
 use edgeloom_core::wire::head::{Fault, Framing, Head, Look};
 use libfuzzer_sys::fuzz_target;
@@ -11,11 +14,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: &[u8]| {
     let Some((&piece, bytes)) = input.split_first() else { return };
     let piece = usize::from(piece) + 1;
-    let whole = Look::default().at(bytes);
+    let mut look = Look::default();
+    let whole = look.at(bytes);
     assert_eq!(whole, in_pieces(bytes, piece), "a head depends on how it arrives");
     let Ok(Some(head)) = whole else { return };
     assert!(head.begin < head.end && head.end <= bytes.len());
     parsed_alike(&bytes[head.begin..head.end], head.framing);
+    taken_apart_alike(&look, &bytes[..head.end], head);
     let body = &bytes[head.end..];
     let mut rest = Rest::of(head.framing);
     let taken = rest.take(body).map(|taken| (taken, rest.has_ended()));
@@ -43,6 +48,30 @@ fn body_in_pieces(framing: Framing, body: &[u8], piece: usize) -> Result<(usize,
         taken += rest.take(bytes)?;
     }
     Ok((taken, rest.has_ended()))
+}
+
+/// The lines of a head are those that Pingora's parser would read, and what is left of it says the same of the message.
+fn taken_apart_alike(look: &Look, bytes: &[u8], head: Head) {
+    let mut lines = [httparse::EMPTY_HEADER; 256];
+    let mut parsed = httparse::Request::new(&mut lines);
+    let parses = parsed.parse(&bytes[head.begin..]);
+    let Ok((headers, framing)) = look.take_apart(&Bytes::copy_from_slice(bytes)) else {
+        assert!(parses.is_err(), "the parser would take it");
+        return;
+    };
+    let left = Look::default().at(&framing);
+    assert_eq!(left, Ok(Some(Head { begin: 0, end: framing.len(), framing: head.framing })));
+    if parses.is_err() {
+        return;
+    }
+    let names: HashSet<_> = parsed.headers.iter().map(|line| line.name.to_ascii_lowercase()).collect();
+    assert_eq!(names.len(), headers.keys_len());
+    for name in names {
+        let theirs = parsed.headers.iter().filter(|line| line.name.eq_ignore_ascii_case(&name));
+        assert!(
+            theirs.map(|line| line.value).eq(headers.get_all(&name).iter().map(|value| value.as_bytes()))
+        );
+    }
 }
 
 /// What Pingora's parser takes for a request is the same request.
