@@ -10,7 +10,7 @@ use cpu_time::ThreadTime;
 use wasmtime::{StoreContextMut, Trap, UpdateDeadline};
 
 use crate::exchange::CallState;
-use crate::ticker::ticks;
+use crate::ticker::{alarm_after, ticks};
 
 /// A filter's deadline, and what a call has spent of it.
 ///
@@ -32,7 +32,7 @@ impl Budget {
     /// The ticks until the first alarm of a call that begins now.
     pub(crate) fn begin(&mut self) -> u64 {
         self.since = None;
-        ticks(self.deadline / 4)
+        alarm_after(self.deadline)
     }
 
     fn alarm(&mut self, now: Duration) -> wasmtime::Result<UpdateDeadline> {

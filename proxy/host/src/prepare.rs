@@ -195,6 +195,7 @@ impl Host {
             Instances::Fresh => 0,
             Instances::Reuse(most) => most,
         };
+        self.workshop.serving_ticker.keep(plan.deadline);
         let filter = Arc::new(Filter {
             terms: Arc::new(Terms {
                 name: Arc::clone(&plan.name),

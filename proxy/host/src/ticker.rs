@@ -5,7 +5,7 @@
 //! every request of an edge without filters, and keeps a machine that has nothing to do awake.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,8 +13,12 @@ use std::time::Duration;
 use edgeloom_core::limits::CONFIGURE_DEADLINE;
 use wasmtime::Engine;
 
-/// How often the epoch moves; deadlines are kept to this, and one tick more.
+/// What the epoch counts.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// The most ticks that the epoch moves by at once. A wake-up of the thread takes some 15 µs, so it has
+/// no more of them than the shortest deadline needs.
+const STRIDE_MAX: u64 = 5;
 
 /// Moves the engine's epoch until dropped.
 pub(crate) struct Ticker {
@@ -30,6 +34,8 @@ struct Dial {
     /// Whether a call has begun, or was seen running, since the last tick.
     wound: AtomicBool,
     asleep: AtomicBool,
+    /// How many ticks the epoch moves by at once.
+    stride: AtomicU64,
 }
 
 impl Ticker {
@@ -41,12 +47,19 @@ impl Ticker {
 
     /// Ticks for so long after it was wound last.
     fn ticking(spring: u64, tick: impl FnMut() + Send + 'static) -> std::io::Result<Arc<Self>> {
-        let dial = Arc::new(Dial::default());
+        let dial = Arc::new(Dial { stride: AtomicU64::new(STRIDE_MAX), ..Dial::default() });
         let (wake, woken) = mpsc::channel();
         let of_thread = Arc::clone(&dial);
         let run = move || of_thread.run(&woken, spring, tick);
         let thread = thread::Builder::new().name("edgeloom-epoch".into()).spawn(run)?;
         Ok(Arc::new(Self { dial, wake: Some(wake), thread: Some(thread) }))
+    }
+
+    /// There is a deadline of this length: from now on the first alarm of a call comes after a quarter
+    /// of it, and a stride more at most.
+    pub(crate) fn keep(&self, deadline: Duration) {
+        let stride = alarm_after(deadline).saturating_sub(1).max(1);
+        self.dial.stride.fetch_min(stride, Ordering::Relaxed);
     }
 
     /// A call begins, or is still running: from here on it ticks for at least the longest deadline.
@@ -79,13 +92,16 @@ impl Dial {
                     return;
                 }
             }
-            match woken.recv_timeout(TICK) {
-                Err(RecvTimeoutError::Timeout) => tick(),
+            let stride = self.stride.load(Ordering::Relaxed);
+            let pause = u32::try_from(stride).map_or(TICK, |stride| TICK * stride);
+            match woken.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => (0..stride).for_each(|_| tick()),
                 Err(RecvTimeoutError::Disconnected) => return,
                 // It is awake already.
                 Ok(()) => {}
             }
-            left = if self.wound.swap(false, Ordering::SeqCst) { spring } else { left.saturating_sub(1) };
+            left =
+                if self.wound.swap(false, Ordering::SeqCst) { spring } else { left.saturating_sub(stride) };
         }
     }
 }
@@ -98,6 +114,12 @@ impl Drop for Ticker {
             let _ended = thread.join();
         }
     }
+}
+
+/// The ticks until a call with this deadline is looked at for the first time: more than a stride, which may end as
+/// soon as the call has begun.
+pub(crate) fn alarm_after(deadline: Duration) -> u64 {
+    ticks(deadline / 4)
 }
 
 /// The ticks after which this much time has surely passed.
@@ -127,6 +149,17 @@ mod tests {
             // Two more, as it is wound in the middle of a tick and looks at the end of one.
             while ticked.recv_timeout(PATIENCE / 100).is_ok() {}
             assert!(stands_still());
+        }
+    }
+
+    #[test]
+    fn the_shortest_deadline_says_how_far_it_moves_at_once() {
+        let ticker = Ticker::ticking(SPRING, || {}).unwrap();
+        for (deadline, stride) in [(1000, 5), (16, 4), (10, 3), (100, 3), (1, 1)] {
+            let deadline = Duration::from_millis(deadline);
+            ticker.keep(deadline);
+            assert_eq!(ticker.dial.stride.load(Ordering::Relaxed), stride, "{deadline:?}");
+            assert!(alarm_after(deadline) > stride, "a call is not looked at as soon as it has begun");
         }
     }
 
