@@ -26,11 +26,14 @@ pub(crate) struct How {
     pub(crate) seat: Seat,
     /// Time between two swaps, if there are any.
     pub(crate) swap_every: Option<Duration>,
+    /// For at least so long, also where the rest is measured for less.
+    pub(crate) least: Duration,
 }
 
 impl How {
     /// As fast as it can, alone on its core.
-    pub(crate) const CLOSED: Self = Self { pace: Pace::Closed, seat: Seat::Alone, swap_every: None };
+    pub(crate) const CLOSED: Self =
+        Self { pace: Pace::Closed, seat: Seat::Alone, swap_every: None, least: Duration::ZERO };
 }
 
 /// Has it asked by the visitors of this round, who are the same for every contender.
@@ -49,7 +52,7 @@ pub(crate) fn measure(bench: &Bench, contender: &Contender, how: How, round: u32
     let swaps = edge.zip(how.swap_every).map(|(edge, every)| Swapper::start(edge, bench, first, every));
     let swaps = swaps.transpose()?;
     let before = live.tree.cpu()?;
-    let seen = ask(bench.span())?;
+    let seen = ask(bench.span().max(how.least))?;
     let spent = live.tree.cpu()?.saturating_sub(before);
     let swapped = swaps.map(Swapper::finish).transpose()?;
     let mut found = found(&live, seen, spent)?;

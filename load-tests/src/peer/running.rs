@@ -120,14 +120,12 @@ mod tests {
     fn one_that_listens_is_ended_with_all_its_processes() {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address().unwrap());
         let ready = folder.path().join("ready");
+        assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
         let mut command = Command::new("sh");
-        command.args(["-c", r#"sleep 600 & trap 'kill $!; exit' INT; : > "$0"; wait"#]).arg(&ready);
+        command.args(["-c", r#"sleep 600 & trap 'kill $!; exit' INT; echo > "$0"; wait"#]).arg(&ready);
         // It listens when its trap is set: a shell that is interrupted before leaves what it began.
         let listener = thread::spawn(move || {
-            let begun = Instant::now();
-            while !ready.exists() && begun.elapsed() < PATIENCE {
-                thread::sleep(PAUSE);
-            }
+            assert_eq!(std::fs::read(ready).unwrap(), b"\n");
             std::net::TcpListener::bind(address)
         });
         let running = Running::start(&mut command, address).unwrap();

@@ -71,7 +71,7 @@ fn words(study: Study) -> (&'static str, &'static str) {
         ),
         Study::Workers => (
             "One worker and two",
-            "On all cores, load and origins among them. `burning` is one small filter that takes about a millisecond, so that load and origins hardly count; the job shares two cores with them, and its CPU time is what tells.",
+            "On all cores, load and origins among them. `burning` is one small filter that takes some milliseconds, so that load and origins hardly count; the job shares two cores with them, and its CPU time is what tells.",
         ),
         Study::Swaps => (
             "Through a swap storm",

@@ -135,7 +135,7 @@ fn small(samples: &Samples, study: Study, x: impl Fn(f64, f64) -> f64) -> Vec<Li
 
 fn by_workers(samples: &Samples, file: &Path) -> Result<bool> {
     let series = [
-        (workers::BURNING, "a filter of about a millisecond"),
+        (workers::BURNING, "a filter of some milliseconds"),
         (workers::JOB, "the job, with load on the same cores"),
     ];
     let mut all = Vec::new();
