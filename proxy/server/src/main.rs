@@ -15,6 +15,7 @@ mod upstreams; // those who answer
 mod secured; // bytes through TLS, to either side
 mod ebb; // memory that is given back when many clients have gone
 mod generation; // what exchanges see, and how it is replaced
+mod background; // work that may wait
 mod admin; // the operator's port
 mod metrics; // what is counted
 mod lines; // log lines on their way out

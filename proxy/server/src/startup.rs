@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, Admin, Readiness};
 use crate::admission::Admission;
+use crate::background;
 use crate::descriptors;
 use crate::generation::{
     Attempt, Builder, Draft, Generations, Keeper, Obituary, Reading, Seen, Trigger, bury, ended, listeners,
@@ -55,7 +56,11 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
     };
     // Requests have their own threads: a guest that spins on every one of them keeps nobody from the admin listener.
     let workers = runtime(&edge.config)?;
-    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // What it has others do for it, on threads of their own, may wait.
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(background::step_back)
+        .build()?;
     let ended = control.block_on(edge.run(bound, seen, obituaries, &workers));
     workers.shutdown_background();
     control.shutdown_background();
@@ -95,7 +100,8 @@ fn first_attempt(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceive
         names: Arc::default(),
         obituaries,
     };
-    let attempt = builder.attempt_at(reading, None);
+    // The compiler's threads are begun by whoever compiles first, and are for all that is built later, too.
+    let attempt = background::run(|| builder.attempt_at(reading, None));
     Ok((builder, buried, attempt))
 }
 
