@@ -31,6 +31,7 @@ pub(super) struct Kept {
     /// Where it was used before.
     marker: Option<Arc<Marker>>,
     home: Home,
+    /// Since the last look, if nothing has been read or written after it.
     is_done: bool,
 }
 
@@ -90,16 +91,14 @@ impl AsyncRead for Kept {
     ) -> Poll<io::Result<()>> {
         let is_look = buf.capacity() == 1;
         let read = self.with(|stream| stream.poll_read(cx, buf));
-        if is_look && read.is_pending() {
-            self.is_done = true;
-            return Poll::Ready(Ok(()));
-        }
-        read
+        self.is_done = is_look && read.is_pending();
+        if self.is_done { Poll::Ready(Ok(())) } else { read }
     }
 }
 
 impl AsyncWrite for Kept {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.is_done = false;
         self.with(|stream| stream.poll_write(cx, buf))
     }
 
@@ -108,6 +107,7 @@ impl AsyncWrite for Kept {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.is_done = false;
         self.with(|stream| stream.poll_write_vectored(cx, bufs))
     }
 

@@ -64,6 +64,17 @@ async fn a_connection_that_is_not_done_is_closed() {
 }
 
 #[tokio::test]
+async fn one_that_is_used_after_the_look_is_not_kept() {
+    let (idle, peer) = (Idle::new(8, 1), peer(None));
+    let (stream, _theirs) = pair().await;
+    let mut kept = idle.keeping(stream, &peer);
+    assert_eq!(kept.read(&mut [0]).await.unwrap(), 0, "the look");
+    kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    drop(kept);
+    assert!(idle.take(&peer).is_none(), "an answer is still to come on it");
+}
+
+#[tokio::test]
 async fn one_that_was_closed_or_spoken_on_is_not_taken() {
     let (idle, peer) = (Idle::new(8, 1), peer(None));
     for speaks in [true, false] {
