@@ -13,12 +13,13 @@ use edgeloom_core::survey::Survey;
 use edgeloom_host::RequestSubject;
 use http::StatusCode;
 use http::uri::PathAndQuery;
+use pingora_http::RequestHeader;
 
 use crate::admission::Admitted;
 use crate::generation::{Cluster, Generation, Lease, Route, Target};
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::{Busy, Endpoint};
-use crate::upstreams::{GivenUp, Inside, Member, Members, Times, Watch};
+use crate::upstreams::{GivenUp, Inside, Member, Members, Sent, Times, Watch};
 use crate::way::compress::Compressor;
 use crate::way::{Chosen, Mirrored, Tunnel};
 
@@ -93,6 +94,8 @@ pub(crate) struct Attempt {
     pub(crate) busy: Option<Busy>,
     /// Whether its connection has had a request before.
     pub(crate) reused: bool,
+    /// The head of the request, while Pingora makes a copy of what it has of it; and where it is sent.
+    pub(crate) head: Option<(RequestHeader, Sent)>,
     /// When its connection is to be cut off, until that is watched over.
     pub(crate) due: Option<(RawFd, Instant)>,
     /// What it may take instead, where others share its connection.

@@ -38,7 +38,7 @@ use peer::At;
 pub(crate) use connector::Connector;
 pub(crate) use gate::{Gate, Inside};
 pub(crate) use http2::{GivenUp, Times};
-pub(crate) use kept::is_used;
+pub(crate) use kept::{Sent, is_used};
 pub(crate) use members::{Member, Members, Roster};
 pub(crate) use watch::Watch;
 

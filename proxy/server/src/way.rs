@@ -124,7 +124,7 @@ impl ProxyHttp for Way {
 
     async fn connected_to_upstream(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         _: bool,
         _: &HttpPeer,
         connection: std::os::fd::RawFd,
@@ -134,6 +134,7 @@ impl ProxyHttp for Way {
         // A stream among others on a connection has none.
         let (used, shared) = (digest.is_some_and(is_used), digest.is_none());
         upstream::connected(exchange, connection, used, shared);
+        upstream::take_head(session, exchange, digest);
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl ProxyHttp for Way {
         exchange: &mut Box<Exchange>,
     ) -> Result<()> {
         upstream::sending(session, request, exchange)?;
-        mirror::begin(session, request, exchange);
+        mirror::begin(session, exchange);
         trailers::ask_for_them(session, request)?;
         turn::wait_for_the_others().await;
         Ok(())

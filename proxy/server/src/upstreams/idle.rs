@@ -16,7 +16,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::upstreams::peer::Peer;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-use super::kept::{Kept, Marker};
+use super::kept::{Kept, Label, label};
 use crate::limits::IDLE_SWEPT;
 
 /// The connections of one connector.
@@ -45,7 +45,7 @@ struct Lying {
 
 struct Connection {
     stream: Stream,
-    marker: Arc<Marker>,
+    label: Arc<Label>,
     since: Instant,
     until: Option<Instant>,
 }
@@ -59,7 +59,7 @@ impl Idle {
 
     /// A new connection, which comes here when it has been used.
     pub(super) fn keeping<P: Peer>(&self, stream: Stream, peer: &P) -> Stream {
-        Box::new(Kept::new(stream, None, self.clone(), peer.reuse_hash(), peer.idle_timeout()))
+        Box::new(Kept::new(stream, label(), self.clone(), peer.reuse_hash(), peer.idle_timeout()))
     }
 
     /// A connection to this peer that was used last and is still quiet: this worker's, or another's.
@@ -68,16 +68,16 @@ impl Idle {
         let own = self.own();
         let shards = self.0.shards.iter().cycle().skip(own).take(self.0.shards.len());
         let mut found = shards.filter_map(|shard| lock(shard).take(key));
-        let Connection { stream, marker, .. } = found.next()?;
-        Some(Box::new(Kept::new(stream, Some(marker), self.clone(), key, peer.idle_timeout())))
+        let Connection { stream, label, .. } = found.next()?;
+        Some(Box::new(Kept::new(stream, Some(label), self.clone(), key, peer.idle_timeout())))
     }
 
     /// Keeps a connection for its next request.
-    pub(super) fn put(&self, stream: Stream, marker: Arc<Marker>, key: u64, idle: Option<Duration>) {
+    pub(super) fn put(&self, stream: Stream, label: Arc<Label>, key: u64, idle: Option<Duration>) {
         let since = Instant::now();
         let until = idle.and_then(|idle| since.checked_add(idle));
         if let Some(shard) = self.0.shards.get(self.own()) {
-            lock(shard).put(key, Connection { stream, marker, since, until }, self.0.most);
+            lock(shard).put(key, Connection { stream, label, since, until }, self.0.most);
         }
         if !self.0.is_swept.load(Ordering::Relaxed) && !self.0.is_swept.swap(true, Ordering::SeqCst) {
             tokio::spawn(sweep(Arc::downgrade(&self.0)));

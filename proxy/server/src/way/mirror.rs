@@ -21,6 +21,7 @@ use crate::generation::Route;
 use crate::limits::{MIRROR_BODY_MAX, MIRROR_IDLE_MAX, MIRROR_TIMEOUT, MIRRORS_MAX};
 use crate::metrics::RouteMetrics;
 use crate::upstreams::Connector;
+use crate::way::hop;
 
 /// A copy that is being made, while the body passes.
 pub(crate) struct Mirrored {
@@ -32,7 +33,7 @@ pub(crate) struct Mirrored {
 
 /// The head is about to be sent, for the first time or again: begins a copy, if this is one of the exchanges
 /// that are copied.
-pub(super) fn begin(session: &mut Session, head: &RequestHeader, exchange: &mut Exchange) {
+pub(super) fn begin(session: &mut Session, exchange: &mut Exchange) {
     let Some((route, mirror)) = exchange.route().and_then(|route| Some((route, route.mirror?))) else {
         return;
     };
@@ -42,7 +43,7 @@ pub(super) fn begin(session: &mut Session, head: &RequestHeader, exchange: &mut 
         return;
     }
     let drawn = fastrand::u32(..100) < mirror.share.0;
-    let copy = drawn.then(|| copy(exchange, route, mirror.cluster, head)).flatten();
+    let copy = drawn.then(|| copy(exchange, route, mirror.cluster, session.req_header())).flatten();
     exchange.mirroring = true;
     match copy {
         Some(copy) if session.as_downstream_mut().is_body_done() => copy.send(),
@@ -71,6 +72,8 @@ fn copy(exchange: &Exchange, route: &Route, cluster: ClusterId, head: &RequestHe
         return None;
     };
     let mut head = head.clone();
+    // What calls hop-by-hop what is ours to vouch for was refused.
+    hop::strip_request(&mut head).ok()?;
     // Any name of a route is a legal value; a head that has no room left is not copied.
     head.insert_header(MIRROR, HeaderValue::from_str(&route.name).ok()?).ok()?;
     Some(Mirrored { head, body: Vec::new(), peer, metrics: Arc::clone(&route.metrics) })

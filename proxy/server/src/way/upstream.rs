@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use edgeloom_core::cluster::Balance;
 use edgeloom_core::retry::{Trouble, is_trouble};
-use http::header::{CONTENT_LENGTH, SET_COOKIE};
+use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE};
 use http::{StatusCode, Version};
+use pingora_core::protocols::Digest;
+use pingora_core::protocols::http::v1::client::http_req_header_to_wire;
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -23,7 +25,7 @@ use crate::generation::Cluster;
 use crate::listen::is_stream;
 use crate::rescue::Failure;
 use crate::upstreams::endpoint::Busy;
-use crate::upstreams::{GivenUp, Times, Watch};
+use crate::upstreams::{GivenUp, Sent, Times, Watch};
 use crate::way::hop;
 
 pub(super) use again::{failed, unreachable};
@@ -170,18 +172,51 @@ pub(super) fn connected(exchange: &mut Exchange, connection: RawFd, used: bool, 
     }
 }
 
+/// Takes a head that goes on as it is out of Pingora's session, but for what frames the body: Pingora makes a copy of what it
+/// finds there for each try. Left where it is, where Pingora is to say how long the body is, or that no host was named.
+pub(super) fn take_head(session: &mut Session, exchange: &mut Exchange, digest: Option<&Digest>) {
+    let Some(attempt) = exchange.attempt.as_mut().filter(|_| exchange.is_for_next_hop) else { return };
+    let Some(sent) = digest.and_then(Sent::on) else { return };
+    let headers = &session.req_header().headers;
+    let (length, is_nameless) = (headers.get(CONTENT_LENGTH).cloned(), !headers.contains_key(HOST));
+    if is_nameless || length.is_none() && !session.as_downstream_mut().is_body_empty() {
+        return;
+    }
+    let head = session.req_header_mut();
+    let mut frame = http::Request::new(()).into_parts().0;
+    frame.method = head.method.clone();
+    frame.headers.extend(length.map(|length| (CONTENT_LENGTH, length)));
+    attempt.head = Some((std::mem::replace(head, RequestHeader::from(frame)), sent));
+}
+
+/// Gives it back, and sends it.
+fn send_head(session: &mut Session, mut head: RequestHeader, sent: &Sent) -> Result<()> {
+    let version = head.version;
+    head.set_version(Version::HTTP_11);
+    let wire = http_req_header_to_wire(&head);
+    head.set_version(version);
+    *session.req_header_mut() = head;
+    // Pingora says the same of a target that is none.
+    let unfit = || Error::explain(ErrorType::InvalidHTTPHeader, "the head can not be written");
+    sent.send(wire.ok_or_else(unfit)?);
+    Ok(())
+}
+
 /// The request is about to be sent. A connection that others share is not cut off for one of them: its request takes
 /// along how long it may take.
 ///
 /// # Errors
 ///
-/// Where it can not be said in HTTP/2, and the client is to blame.
+/// Where it can not be said in the endpoint's protocol, and the client is to blame.
 pub(super) fn sending(
     session: &mut Session,
     request: &mut RequestHeader,
     exchange: &mut Exchange,
 ) -> Result<()> {
     let Some(attempt) = &mut exchange.attempt else { return Ok(()) };
+    if let Some((head, sent)) = attempt.head.take() {
+        send_head(session, head, &sent)?;
+    }
     if let Some(mut times) = attempt.times {
         times.ends_with_body = !is_stream(session);
         hop::strip_request(request)?;

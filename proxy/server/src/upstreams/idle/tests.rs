@@ -1,10 +1,12 @@
 use std::net::SocketAddr;
 
+use pingora_core::protocols::Digest;
 use pingora_core::protocols::l4::stream::Stream as Plain;
 use pingora_core::upstreams::peer::HttpPeer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::Sent;
 use super::*;
 
 const NOW: Duration = Duration::ZERO;
@@ -24,6 +26,14 @@ async fn pair() -> (Stream, TcpStream) {
     (Box::new(Plain::from(ours.unwrap())), theirs.unwrap().0)
 }
 
+fn digest(stream: &Stream) -> Digest {
+    Digest { proxy_digest: stream.get_proxy_digest(), ..Digest::default() }
+}
+
+fn is_used(stream: &Stream) -> bool {
+    super::super::is_used(&digest(stream))
+}
+
 /// As Pingora does when an exchange is over: it asks for a byte, does not wait, and lets go.
 fn is_released(mut stream: Stream) -> bool {
     let mut byte = [0];
@@ -38,17 +48,13 @@ async fn a_connection_comes_back_when_it_is_done_and_is_marked() {
     let (stream, _theirs) = pair().await;
     let kept = idle.keeping(stream, &peer);
     let id = kept.id();
-    assert!(kept.get_proxy_digest().is_none(), "it is new");
+    assert!(!is_used(&kept), "it is new");
     assert!(idle.take(&peer).is_none());
     assert!(is_released(kept), "Pingora is to think that it has ended");
     for _ in 0..3 {
         let again = idle.take(&peer).unwrap();
         assert_eq!(again.id(), id);
-        let told = again.get_proxy_digest();
-        assert!(super::super::is_used(&pingora_core::protocols::Digest {
-            proxy_digest: told,
-            ..Default::default()
-        }));
+        assert!(is_used(&again));
         assert!(idle.take(&peer).is_none(), "it is taken");
         assert!(is_released(again));
     }
@@ -72,6 +78,31 @@ async fn one_that_is_used_after_the_look_is_not_kept() {
     kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     drop(kept);
     assert!(idle.take(&peer).is_none(), "an answer is still to come on it");
+}
+
+#[tokio::test]
+async fn the_head_that_was_left_is_sent_instead_and_once() {
+    let (idle, peer) = (Idle::new(8, 1), peer(None));
+    let (stream, mut theirs) = pair().await;
+    let mut kept = idle.keeping(stream, &peer);
+    // More than the system takes at once.
+    let head = vec![b'h'; 16 << 20];
+    Sent::on(&digest(&kept)).unwrap().send(head.as_slice().into());
+    let (sent, mut came) = (async { kept.write_all(b"pingora's").await.unwrap() }, vec![0; head.len()]);
+    let (_, read) = tokio::join!(sent, theirs.read_exact(&mut came));
+    read.unwrap();
+    assert!(came == head);
+    kept.write_all(b"body").await.unwrap();
+    kept.flush().await.unwrap();
+    let mut came = [0; 4];
+    theirs.read_exact(&mut came).await.unwrap();
+    assert_eq!(&came, b"body");
+    assert!(is_released(kept));
+    let mut again = idle.take(&peer).unwrap();
+    again.write_all(b"head").await.unwrap();
+    again.flush().await.unwrap();
+    theirs.read_exact(&mut came).await.unwrap();
+    assert_eq!(&came, b"head", "nothing was left for it");
 }
 
 #[tokio::test]
