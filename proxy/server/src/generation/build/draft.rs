@@ -17,6 +17,7 @@ use crate::generation::answers::{self, Answers};
 use crate::generation::refused::{FilterRefused, Refused};
 use crate::generation::{Generation, Loaded};
 use crate::listen::tls::Tls;
+use crate::metrics::shares;
 use crate::upstreams::credentials::Credentials;
 
 /// All that is dear to make of a generation; it has no number yet.
@@ -47,11 +48,12 @@ impl Builder {
         // Each file is read once: all filters of a generation that name it have the same.
         let used: HashSet<usize> = config.filters.iter().map(|filter| filter.module).collect();
         let modules: Vec<_> = config.modules.iter().enumerate().collect();
-        let modules = in_parallel(&modules, |(position, module)| {
+        let builders = builders(shares(), running.is_some());
+        let modules = in_parallel(builders, &modules, |(position, module)| {
             used.contains(position).then(|| self.host.open(&source(Some(module))).map_err(Arc::new))
         });
-        let prepared =
-            in_parallel(&config.filters, |filter| self.load(filter, &config, &modules, geo.as_ref()));
+        let load = |filter: &_| self.load(filter, &config, &modules, geo.as_ref());
+        let prepared = in_parallel(builders, &config.filters, load);
         let mut filters = Vec::with_capacity(config.filters.len());
         let mut refused = Vec::new();
         let mut made = 0;
@@ -178,9 +180,17 @@ fn source(module: Option<&edgeloom_config::Module>) -> Source {
     }
 }
 
-/// What becomes of each item, made on as many threads as there are processors.
-fn in_parallel<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+/// How many threads build: on all processors as long as nobody is served, and then on half of them, so that a worker
+/// that wakes finds one where nobody builds.
+fn builders(processors: usize, serving: bool) -> usize {
+    if serving { (processors / 2).max(1) } else { processors }
+}
+
+/// What becomes of each item, made on so many threads.
+fn in_parallel<T: Sync, R: Send>(threads: usize, items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if threads == 1 {
+        return items.iter().map(make).collect();
+    }
     let share = items.len().div_ceil(threads).max(1);
     let mut made: Vec<Option<R>> = Vec::new();
     made.resize_with(items.len(), || None);
@@ -232,4 +242,23 @@ fn grant_names(grants: &Grants) -> Box<[Box<str>]> {
     let plain = [("geo", grants.geo.is_some()), ("log", grants.log), ("tls", grants.tls)];
     let plain = plain.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name.into());
     plain.chain(clusters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_processors_are_left_to_workers() {
+        assert_eq!([1, 2, 3, 8].map(|processors| builders(processors, true)), [1, 1, 1, 4]);
+        assert_eq!([1, 2, 3, 8].map(|processors| builders(processors, false)), [1, 2, 3, 8]);
+    }
+
+    #[test]
+    fn what_is_made_in_parallel_stays_in_order() {
+        let items: Vec<usize> = (0..10).collect();
+        for threads in [1, 2, 3, 20] {
+            assert_eq!(in_parallel(threads, &items, |item| item * 2), [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
+        }
+    }
 }
