@@ -15,7 +15,7 @@ use crate::peer::{Ground, Job, Part, Peer, Running};
 use crate::processes::Tree;
 use crate::rehearsal::{self, Duties, Stage};
 use crate::request::{COOKIE, Visitor};
-use crate::setup::{Filters, Instances, Setup, Surroundings};
+use crate::setup::{Filters, Instances, Says, Setup, Surroundings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
@@ -47,6 +47,9 @@ impl Contender {
     pub(crate) const EMPTY: Self = Self::Edge(Setup::of(Filters::None, Instances::Fresh));
     pub(crate) const FRESH: Self = Self::Edge(Setup::of(Filters::Four, Instances::Fresh));
     pub(crate) const REUSE: Self = Self::Edge(Setup::of(Filters::Four, Instances::Reuse));
+    /// As an operator has it who says nothing of what origins are told.
+    pub(crate) const USUAL: Self =
+        Self::Edge(Setup { says: Says::Default, ..Setup::of(Filters::Four, Instances::Fresh) });
 
     /// For the raw data, where it is looked up again.
     pub(crate) fn name(&self) -> String {
@@ -60,6 +63,7 @@ impl Contender {
                     Filters::None if setup.small == 0 => "edgeloom empty".to_owned(),
                     Filters::None => format!("edgeloom small {instances}"),
                     Filters::One => format!("edgeloom one {instances}"),
+                    Filters::Four if setup.says == Says::Default => format!("edgeloom {instances} usual"),
                     Filters::Four => format!("edgeloom {instances}"),
                 }
             }
@@ -80,6 +84,9 @@ impl Contender {
                     (Filters::None, 1) => format!("Edgeloom, one small filter, {instances}"),
                     (Filters::None, small) => format!("Edgeloom, {small} small filters, {instances}"),
                     (Filters::One, _) => format!("Edgeloom, one filter, {instances}"),
+                    (Filters::Four, _) if setup.says == Says::Default => {
+                        format!("Edgeloom, four filters, {instances}, and its usual forwarding headers")
+                    }
                     (Filters::Four, _) => format!("Edgeloom, four filters, {instances}"),
                 }
             }

@@ -22,6 +22,16 @@ pub(crate) struct Setup {
     pub(crate) burn: u32,
     /// Bytes of settings that each small filter carries in its image.
     pub(crate) table: usize,
+    pub(crate) says: Says,
+}
+
+/// What origins are told of who asks, beside what filters tell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// Nothing, as it is with peers.
+    Nothing,
+    /// What the edge tells them where its configuration says nothing of it.
+    Default,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +61,7 @@ pub(crate) struct Surroundings<'a> {
 impl Setup {
     /// With one worker.
     pub(crate) const fn of(filters: Filters, instances: Instances) -> Self {
-        Self { filters, instances, workers: 1, small: 0, burn: 0, table: 0 }
+        Self { filters, instances, workers: 1, small: 0, burn: 0, table: 0, says: Says::Nothing }
     }
 
     pub(crate) fn small(count: usize, instances: Instances) -> Self {
@@ -101,6 +111,12 @@ impl Setup {
         let mut text = text.replace("workers: 1", &format!("workers: {}", self.workers));
         // Nobody else's: what lies there is compiled by this very binary.
         let _ = writeln!(text, "cache: {}", serde_json::Value::from(cache.to_string_lossy()));
+        if self.says == Says::Default {
+            text = text
+                .lines()
+                .filter(|line| !line.starts_with(FORWARDING))
+                .fold(String::new(), |text, line| text + line + "\n");
+        }
         if self.small > 0 {
             text = self.with_small(&text);
         }
@@ -141,6 +157,9 @@ fn with_section(text: &str, name: &str, lines: &str) -> String {
     }
 }
 
+/// In all files, a line.
+const FORWARDING: &str = "    forwarding: ";
+
 /// A line of a table of redirects, say.
 const ROW: usize = 64;
 
@@ -174,6 +193,17 @@ mod tests {
                     assert!(configuration.text().contains("\nworkers: 2\n"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn origins_are_told_nothing_or_what_they_are_told_by_default() {
+        for filters in [Filters::None, Filters::One, Filters::Four] {
+            let is_said = |says| {
+                let configuration = configuration(Setup { says, ..Setup::of(filters, Instances::Fresh) });
+                configuration.text().contains(FORWARDING)
+            };
+            assert!(is_said(Says::Nothing) && !is_said(Says::Default), "{filters:?}");
         }
     }
 

@@ -25,12 +25,16 @@ pub(crate) const COMMON: &str = "load and a common origin";
 pub(crate) fn all() -> Vec<Contender> {
     let peers =
         Peer::ALL.into_iter().flat_map(|peer| peer.jobs().iter().map(move |job| Contender::Peer(peer, *job)));
-    [Contender::EMPTY, Contender::FRESH, Contender::REUSE].into_iter().chain(peers).collect()
+    [Contender::EMPTY, Contender::FRESH, Contender::REUSE, Contender::USUAL]
+        .into_iter()
+        .chain(peers)
+        .collect()
 }
 
-/// Those that do the whole job.
+/// Those that do the whole job, and nothing else.
 pub(crate) fn at_work() -> Vec<Contender> {
-    all().into_iter().filter(|contender| contender.duties().experiment).collect()
+    let does_it = |contender: &Contender| contender.duties().experiment && *contender != Contender::USUAL;
+    all().into_iter().filter(does_it).collect()
 }
 
 /// As fast as each can.
