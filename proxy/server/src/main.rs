@@ -5,6 +5,7 @@
 
 mod cli; // what the operator typed
 mod startup; // from a configuration to a running edge, and to its end
+mod workers; // the threads that serve
 mod listen; // where clients come in
 mod descriptors; // how many of them the system has room for
 mod admission; // how many exchanges there may be

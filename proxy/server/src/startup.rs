@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use edgeloom_config::{AccessLog, Bind, Config, Listener, Socket};
 use edgeloom_host::{Host, HostOptions};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -27,6 +27,7 @@ use crate::listen::{Bound, Connections, SocketFile, bind};
 use crate::metrics::Metrics;
 use crate::upstreams::{check, names};
 use crate::way::{Edge, mirror};
+use crate::workers::Workers;
 
 /// Serves what the configuration says, until told to stop.
 ///
@@ -55,14 +56,16 @@ pub(crate) fn run(path: &Path, own_log: Lines) -> anyhow::Result<()> {
         builder,
     };
     // Requests have their own threads: a guest that spins on every one of them keeps nobody from the admin listener.
-    let workers = runtime(&edge.config)?;
+    let count = workers(&edge.config);
+    let workers =
+        Workers::start(count).with_context(|| format!("{count} worker threads can not be started"))?;
     // What it has others do for it, on threads of their own, may wait.
     let control = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .on_thread_start(background::step_back)
         .build()?;
-    let ended = control.block_on(edge.run(bound, seen, obituaries, &workers));
-    workers.shutdown_background();
+    let ended = control.block_on(edge.run(bound, seen, obituaries, workers.handle()));
+    workers.end();
     control.shutdown_background();
     log_writer.finish();
     ended
@@ -103,16 +106,6 @@ fn first_attempt(path: &Path) -> anyhow::Result<(Builder, mpsc::UnboundedReceive
     // The compiler's threads are begun by whoever compiles first, and are for all that is built later, too.
     let attempt = background::run(|| builder.attempt_at(reading, None));
     Ok((builder, buried, attempt))
-}
-
-fn runtime(config: &Config) -> anyhow::Result<Runtime> {
-    let workers = workers(config);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_name("worker")
-        .enable_all()
-        .build();
-    runtime.with_context(|| format!("{workers} worker threads can not be started"))
 }
 
 fn workers(config: &Config) -> usize {
@@ -166,7 +159,7 @@ impl Running {
         sockets: Sockets,
         seen: Seen,
         obituaries: mpsc::UnboundedReceiver<Obituary>,
-        workers: &Runtime,
+        workers: &Handle,
     ) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
         check::prepare();
@@ -201,7 +194,7 @@ impl Running {
         &self,
         listeners: Vec<Bound>,
         stopped: &watch::Receiver<bool>,
-        workers: &Runtime,
+        workers: &Handle,
     ) -> Vec<SocketFile> {
         let mut files = Vec::new();
         for (position, (mut bound, listener)) in listeners.into_iter().zip(&self.config.listeners).enumerate()
@@ -253,10 +246,10 @@ impl Running {
     }
 
     /// Gives memory back when clients have gone.
-    fn ebb(&self, workers: &Runtime) -> impl Future<Output = ()> + use<> {
+    fn ebb(&self, workers: &Handle) -> impl Future<Output = ()> + use<> {
         let (connections, generations) = (self.connections.clone(), Arc::clone(&self.generations));
         let load = move || connections.count() + generations.open();
-        crate::ebb::watch(load, workers.handle().clone(), crate::startup::workers(&self.config))
+        crate::ebb::watch(load, workers.clone(), crate::startup::workers(&self.config))
     }
 
     /// Starts what makes the next generations; returns how long a shutdown is to wait.
