@@ -55,6 +55,8 @@ pub(crate) enum Job {
     BareTuned,
     /// The four-part job.
     Four,
+    /// The same on a runtime whose threads take no tasks from each other, as a single worker of the edge has it.
+    FourAlone,
     /// The header rules of it, in one Wasm filter.
     OneWasm,
     /// The four-part job, in a script rather than in Wasm.
@@ -78,6 +80,7 @@ impl Job {
             Self::Bare => "bare",
             Self::BareTuned => "bare-tuned",
             Self::Four => "four",
+            Self::FourAlone => "four-alone",
             Self::OneWasm => "one-wasm",
             Self::Lua => "lua",
         }
@@ -87,7 +90,7 @@ impl Job {
         match self {
             Self::Bare | Self::BareTuned => &[],
             Self::OneWasm => &[Part::Headers],
-            Self::Four | Self::Lua => {
+            Self::Four | Self::FourAlone | Self::Lua => {
                 &[Part::Country, Part::City, Part::Experiment, Part::Route, Part::Headers]
             }
         }
@@ -110,7 +113,7 @@ impl Peer {
     /// What it can be measured doing.
     pub(crate) fn jobs(self) -> &'static [Job] {
         match self {
-            Self::Pingora => &[Job::Bare, Job::BareTuned, Job::Four],
+            Self::Pingora => &[Job::Bare, Job::BareTuned, Job::Four, Job::FourAlone],
             Self::Nginx | Self::Haproxy | Self::Workerd => &[Job::Bare, Job::Four],
             Self::Envoy => &[Job::Bare, Job::OneWasm, Job::Four, Job::Lua],
         }
@@ -121,6 +124,7 @@ impl Peer {
         match (self, job) {
             (Self::Pingora, Job::BareTuned) => "Pingora, bare, built like the edge",
             (Self::Pingora, Job::Four) => "Pingora, the job natively in Rust",
+            (Self::Pingora, Job::FourAlone) => "Pingora, the same, without work stealing",
             (Self::Pingora, _) => "Pingora, bare",
             (Self::Nginx, Job::Four) => "nginx, geoip2 and Lua",
             (Self::Nginx, _) => "nginx, bare",

@@ -117,6 +117,8 @@ fn job(samples: &Samples) -> Vec<Bound> {
 fn most_of(peer: Peer, job: Job) -> Option<[f64; 2]> {
     match (peer, job) {
         (_, Job::Bare | Job::BareTuned) => None,
+        // To be looked at: promised was what Pingora is by default.
+        (_, Job::FourAlone) => None,
         (Peer::Pingora, _) => Some([1.25, 1.10]),
         (Peer::Envoy, Job::Four) => Some([0.60, 0.55]),
         (Peer::Envoy | Peer::Workerd, _) => Some([1.0, 1.0]),

@@ -48,7 +48,7 @@ fn configuration(start: &Start<'_>) -> Result<String> {
     let template = match job {
         Job::Bare | Job::BareTuned => include_str!("../../peers/envoy/bare.yaml"),
         Job::OneWasm => include_str!("../../peers/envoy/one-wasm.yaml"),
-        Job::Four => include_str!("../../peers/envoy/four.yaml"),
+        Job::Four | Job::FourAlone => include_str!("../../peers/envoy/four.yaml"),
         Job::Lua => include_str!("../../peers/envoy/lua.yaml"),
     };
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();

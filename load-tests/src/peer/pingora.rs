@@ -11,9 +11,11 @@ pub(super) fn command(start: &Start<'_>) -> Result<Command> {
     let programs = start.programs;
     let program = match start.job {
         Job::Bare => named(programs.pingora_stock.as_ref(), "pingora-stock"),
-        Job::BareTuned | Job::Four | Job::OneWasm | Job::Lua => named(programs.pingora.as_ref(), "pingora"),
+        Job::BareTuned | Job::Four | Job::FourAlone | Job::OneWasm | Job::Lua => {
+            named(programs.pingora.as_ref(), "pingora")
+        }
     }?;
-    let job = if start.job == Job::Four { "native" } else { "bare" };
+    let job = if matches!(start.job, Job::Four | Job::FourAlone) { "native" } else { "bare" };
     let ground = start.ground;
     let mut command = Command::new(program);
     command
@@ -21,6 +23,9 @@ pub(super) fn command(start: &Start<'_>) -> Result<Command> {
         .args(["--north", &ground.north.to_string(), "--south", &ground.south.to_string()])
         .args(["--job", job, "--database"])
         .arg(ground.database);
+    if start.job == Job::FourAlone {
+        command.arg("--no-stealing");
+    }
     Ok(command)
 }
 

@@ -31,10 +31,12 @@ pub(crate) fn all() -> Vec<Contender> {
         .collect()
 }
 
-/// Those that do the whole job, and nothing else.
+/// Those that do the whole job and nothing else, each once.
 pub(crate) fn at_work() -> Vec<Contender> {
-    let does_it = |contender: &Contender| contender.duties().experiment && *contender != Contender::USUAL;
-    all().into_iter().filter(does_it).collect()
+    let is_another = |contender: &Contender| {
+        *contender == Contender::USUAL || *contender == Contender::Peer(Peer::Pingora, Job::FourAlone)
+    };
+    all().into_iter().filter(|contender| contender.duties().experiment && !is_another(contender)).collect()
 }
 
 /// As fast as each can.

@@ -37,6 +37,9 @@ pub struct Options {
     /// Threads that serve.
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// Let no thread take tasks from another.
+    #[arg(long)]
+    no_stealing: bool,
     /// What to do with a request.
     #[arg(long, value_enum)]
     job: Job,
@@ -71,6 +74,7 @@ where
 {
     let conf = ServerConf {
         threads: options.workers,
+        work_stealing: !options.no_stealing,
         // Origins are spoken to in the clear: a machine without root certificates will do.
         ca_file: Some("/dev/null".to_owned()),
         ..ServerConf::default()
