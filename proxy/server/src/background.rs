@@ -45,8 +45,8 @@ pub(crate) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(working).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// As far back as there is: a seventieth of a worker's share.
-const NICE: i32 = 19;
+/// A twentieth of a worker's share: with more, those who wake wait longer, and with less, no shorter.
+const NICE: i32 = 13;
 
 /// How long, in nanoseconds, it keeps the processor from a worker that has woken: the shortest that Linux gives. Its own
 /// are more than a millisecond whatever the priority, and end at a tick of the clock if nobody else wakes.
