@@ -185,7 +185,9 @@ impl Running {
         self.ready.set(false);
         // Nobody is left to be told that the listeners do not listen to it.
         let _ = stop.send(true);
-        self.end(*drain.borrow(), &mut signals).await;
+        // Looked at, and let go of: a swap that goes live meanwhile sets it, on this thread.
+        let wait = *drain.borrow();
+        self.end(wait, &mut signals).await;
         Ok(())
     }
 

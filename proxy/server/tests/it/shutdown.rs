@@ -77,6 +77,22 @@ fn nothing_new_is_accepted_while_it_drains() {
 }
 
 #[test]
+fn a_swap_while_it_drains_keeps_it_from_nothing() {
+    let origin = slow();
+    let edge = edge("30s", &origin);
+    std::thread::scope(|threads| {
+        let open = threads.spawn(|| edge.get("/"));
+        asked(&origin, 1);
+        edge.terminate();
+        super::said(&edge, "shutting down");
+        assert_eq!(edge.reload().status(), 200);
+        assert_eq!(open.join().unwrap().text(), "hello");
+    });
+    let stopped = edge.ended(super::SOON).unwrap();
+    assert_eq!(stopped.status.code(), Some(0), "{stopped:?}");
+}
+
+#[test]
 fn drain_is_the_longest_that_is_waited() {
     let origin = Origin::behaving(Manner::saying("hello").slow(Duration::from_secs(60)));
     let edge = edge("200ms", &origin);
