@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::ground::{Bench, Extent, Tools};
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// Time between two swaps in the storm.
     #[arg(long, default_value_t = 100, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(10..))]
     swap_every: u64,
-    /// Where the report goes: README.md, data.json, and a plot for each study.
+    /// Where the report goes: README.md, data.json, and a plot for each study. In `unfinished` below it, if one fails.
     #[arg(long, value_name = "FOLDER")]
     report: PathBuf,
     /// End with 1 if a bound is missed, or not measured.
@@ -54,8 +54,9 @@ impl Arguments {
         let mut run = Run::new(&bench);
         let swap_every = Duration::from_millis(self.swap_every);
         let chosen = |study: &&Study| self.studies.is_empty() || self.studies.contains(study);
+        let mut ended = Ok(());
         for study in Study::value_variants().iter().filter(chosen) {
-            match study {
+            ended = match study {
                 Study::Ceiling => contenders::ceiling(&mut run),
                 Study::Contenders => contenders::cost(&mut run, &contenders::all()),
                 Study::Latency => contenders::latency(&mut run, self.rate),
@@ -68,15 +69,24 @@ impl Arguments {
                 Study::Idle => rest::idle(&mut run),
                 Study::Tenants => tenants::run(&mut run, self.rate),
             }
-            .with_context(|| format!("study `{study:?}`"))?;
+            .with_context(|| format!("study `{study:?}`"));
+            if ended.is_err() {
+                break;
+            }
         }
-        ensure!(!run.samples.is_empty(), "nothing was measured");
+        // What was measured before it is not lost, and no finished report gives way to it.
+        let folder = if ended.is_ok() { self.report } else { self.report.join("unfinished") };
+        if run.samples.is_empty() {
+            ended?;
+            bail!("nothing was measured");
+        }
         let conditions = Conditions::of(&bench, self.rate, self.swap_every);
         let report = Report::new(Machine::look(bench.cores().count()), conditions, run.samples, run.left_out);
         report
-            .write(&self.report)
-            .with_context(|| format!("no report could be written to {}", self.report.display()))?;
+            .write(&folder)
+            .with_context(|| format!("no report could be written to {}", folder.display()))?;
         report.print()?;
+        ended.with_context(|| format!("what was measured until then is in {}", folder.display()))?;
         let all_met = report.bounds().iter().all(|bound| bound.verdict() == Verdict::Met);
         Ok(all_met || !self.strict)
     }
