@@ -67,16 +67,20 @@ pub(super) fn pass(body: Option<&Bytes>, end: bool, exchange: &mut Exchange) {
 }
 
 fn copy(exchange: &Exchange, route: &Route, cluster: ClusterId, head: &RequestHeader) -> Option<Mirrored> {
-    let Some(peer) = somebody(exchange, cluster) else {
+    let (Some(peer), Some(head)) = (somebody(exchange, cluster), marked(head, &route.name)) else {
         route.metrics.mirrored.skipped.add();
         return None;
     };
-    let mut head = head.clone();
-    // What calls hop-by-hop what is ours to vouch for was refused.
-    hop::strip_request(&mut head).ok()?;
-    // Any name of a route is a legal value; a head that has no room left is not copied.
-    head.insert_header(MIRROR, HeaderValue::from_str(&route.name).ok()?).ok()?;
     Some(Mirrored { head, body: Vec::new(), peer, metrics: Arc::clone(&route.metrics) })
+}
+
+/// The head as it is copied. None where the client calls hop-by-hop what is ours to vouch for, or there is no room left.
+fn marked(head: &RequestHeader, route: &str) -> Option<RequestHeader> {
+    let mut head = head.clone();
+    hop::strip_request(&mut head).ok()?;
+    // Any name of a route is a legal value.
+    head.insert_header(MIRROR, HeaderValue::from_str(route).ok()?).ok()?;
+    Some(head)
 }
 
 /// Any member that may be asked: copies are not balanced.
