@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use fastrand::Rng;
 use serde::Serialize;
 
 use crate::contender::Contender;
@@ -75,7 +76,9 @@ impl<'a> Run<'a> {
         Self { bench, samples: Samples::default(), left_out: BTreeMap::new(), rehearsed: BTreeSet::new() }
     }
 
-    /// Measures all entries in each round, so that what else the machine does falls on all alike.
+    /// Measures all entries in each round, so that what else the machine does falls on all alike: each round
+    /// in an order of its own, so that what it does for a minute does not fall on the same neighbours each
+    /// time. The orders are the same in every run.
     ///
     /// A peer that can not be measured is left out, and the report says why. Edgeloom has to be.
     pub(crate) fn rounds(
@@ -86,7 +89,9 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         self.rehearse(entries)?;
         for round in 1..=self.bench.extent.rounds {
-            for entry in entries {
+            let mut order: Vec<_> = entries.iter().collect();
+            Rng::with_seed(round.into()).shuffle(&mut order);
+            for entry in order {
                 let title = entry.contender.title();
                 if self.left_out.contains_key(&title) {
                     continue;
