@@ -5,7 +5,8 @@
 //! also 7 KiB of code, made for programs that run for months. A filter's instance lives for one
 //! call, or for a few that are much alike. So here blocks are powers of two; the last one that was
 //! made can grow and shrink where it is; what is freed is kept for the next block of its size, and
-//! nothing is ever merged.
+//! nothing is ever merged. A block gets a size only where none of that size is kept, so there are never
+//! more of a size than were in use at one time: calls that are alike need no more memory than a few of them.
 #![allow(unsafe_code, reason = "an allocator hands out memory")]
 
 use std::alloc::Layout;
@@ -51,16 +52,10 @@ impl Heap {
     /// A block for this layout; null where there is no memory left.
     pub(crate) fn alloc(&mut self, layout: Layout, memory: &mut impl Memory) -> *mut u8 {
         let Some(size) = block(layout) else { return ptr::null_mut() };
-        if let Some(head) = self.kept(size)
-            && !(*head).is_null()
-            && (*head).addr().is_multiple_of(layout.align())
-        {
-            let block = *head;
-            // SAFETY: a block that came back is at least 16 bytes of ours, and holds this address.
-            *head = unsafe { block.cast::<*mut u8>().read() };
-            return block;
+        match self.take(size, layout.align()) {
+            Some(block) => block,
+            None => self.make(size, layout.align().max(SMALLEST), memory),
         }
-        self.make(size, layout.align().max(SMALLEST), memory)
     }
 
     /// Takes a block back.
@@ -99,11 +94,14 @@ impl Heap {
             return block_at;
         }
         let room = self.end.addr().saturating_sub(block_at.addr());
-        if self.is_last(block_at, before) && after <= room {
-            self.next = block_at.wrapping_add(after);
-            return block_at;
-        }
-        let moved = self.alloc(new_layout, memory);
+        let moved = match self.take(after, layout.align()) {
+            Some(kept) => kept,
+            None if self.is_last(block_at, before) && after <= room => {
+                self.next = block_at.wrapping_add(after);
+                return block_at;
+            }
+            None => self.make(after, layout.align().max(SMALLEST), memory),
+        };
         if !moved.is_null() {
             // SAFETY: both are blocks of at least so many bytes, and the new one is not the old one.
             unsafe { ptr::copy_nonoverlapping(block_at, moved, layout.size().min(new_size)) };
@@ -111,6 +109,26 @@ impl Heap {
             unsafe { self.dealloc(block_at, layout) };
         }
         moved
+    }
+
+    /// A block that came back, if there is one of this size.
+    fn take(&mut self, size: usize, align: usize) -> Option<*mut u8> {
+        let mut link: *mut *mut u8 = self.kept(size)?;
+        loop {
+            // SAFETY: the head of a list, or a block in it: at least 16 bytes of ours, which hold the address
+            // of the next.
+            let block = unsafe { link.read() };
+            if block.is_null() {
+                return None;
+            }
+            // Which is so for all but those who ask for more than 16.
+            if block.addr().is_multiple_of(align) {
+                // SAFETY: as above, for both.
+                unsafe { link.write(block.cast::<*mut u8>().read()) };
+                return Some(block);
+            }
+            link = block.cast();
+        }
     }
 
     /// A block that was not there before.

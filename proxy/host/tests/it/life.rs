@@ -2,7 +2,9 @@
 
 use edgeloom_core::ids::ClusterId;
 use edgeloom_core::units::Bytes;
-use edgeloom_host::{ConfigureError, FetchError, FilterPlan, LinkError, Phases, Reason, VerifyError, Want};
+use edgeloom_host::{
+    ConfigureError, FetchError, FilterPlan, Instances, LinkError, Phases, Reason, VerifyError, Want,
+};
 
 use crate::stage::{guests, host, misbehaving, plan, prepare, proceeds, request, shipped};
 
@@ -159,4 +161,33 @@ fn every_call_starts_from_the_image() {
         assert_eq!(subject.head.headers.get("x-seen").unwrap(), "0123456789abcdef");
     }
     assert_eq!(proceeds(&filter), b"");
+}
+
+#[test]
+fn an_instance_that_is_used_again_does_not_grow() {
+    for (name, settings) in [
+        (
+            "ab",
+            r#"{"visitor": "client.ip", "experiments": [{"name": "x", "variants": [{"name": "a"}, {"name": "b"}]}]}"#,
+        ),
+        (
+            "headers",
+            r#"{"request": {"remove": ["x-*"], "set": {"x-client": "${client.ip}/${request.path}"}}}"#,
+        ),
+        (
+            "route",
+            r#"{"rules": [{"when": {"country": ["DK", "SE"]}, "path": {"strip": "/shop"}}, {"path": {"strip": "/shop"}}]}"#,
+        ),
+    ] {
+        let mut plan = shipped(name, settings);
+        plan.instances = Instances::Reuse(1);
+        plan.memory = Bytes(256 * 1024);
+        let filter = prepare(&plan).unwrap();
+        for _call in 0..30_000 {
+            let mut subject = request();
+            subject.head.target = "/shop/articles/trousers?page=2".parse().unwrap();
+            filter.on_request(&mut subject).unwrap();
+        }
+        assert_eq!(filter.instances_made(), 1, "{name}");
+    }
 }

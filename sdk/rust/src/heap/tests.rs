@@ -106,22 +106,65 @@ proptest! {
     }
 }
 
-#[test]
-fn calls_that_are_alike_need_no_more_memory_than_one() {
-    let (mut heap, mut arena) = (Heap::new(), Arena::new(0));
-    let mut after_one = None;
-    for _call in 0..1000 {
-        let layouts = [3, 100, 17, 4000, 64, 1].map(|size| Layout::from_size_align(size, 1).unwrap());
-        let blocks = layouts.map(|layout| (heap.alloc(layout, &mut arena), layout));
-        for (block, layout) in blocks {
-            // SAFETY: the heap gave this block for this layout.
-            let moved = unsafe { heap.realloc(block, layout, layout.size() * 3, &mut arena) };
-            let layout = Layout::from_size_align(layout.size() * 3, 1).unwrap();
-            // SAFETY: as above.
-            unsafe { heap.dealloc(moved, layout) };
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
+
+    #[test]
+    fn calls_that_are_alike_need_no_more_memory_than_a_few(steps in prop::collection::vec(any_step(), 0..20)) {
+        let (mut heap, mut arena) = (Heap::new(), Arena::new(0));
+        let few = if cfg!(miri) { 10 } else { 100 };
+        let (mut highest, mut after_few) = (0, 0);
+        for call in 0..3 * few {
+            let mut used = Vec::new();
+            for step in &steps {
+                highest = highest.max(heap.next.addr());
+                match *step {
+                    Step::Alloc { size, align } => {
+                        let layout = Layout::from_size_align(size, align).unwrap();
+                        used.push((heap.alloc(layout, &mut arena), layout));
+                    }
+                    Step::Realloc { which, size } if !used.is_empty() => {
+                        let (block, layout) = used.swap_remove(which % used.len());
+                        let resized = Layout::from_size_align(size, layout.align()).unwrap();
+                        // SAFETY: the heap gave this block for this layout.
+                        used.push((unsafe { heap.realloc(block, layout, size, &mut arena) }, resized));
+                    }
+                    Step::Dealloc { which } if !used.is_empty() => {
+                        let (block, layout) = used.swap_remove(which % used.len());
+                        // SAFETY: as above.
+                        unsafe { heap.dealloc(block, layout) };
+                    }
+                    Step::Realloc { .. } | Step::Dealloc { .. } => {}
+                }
+            }
+            for (block, layout) in used {
+                prop_assert!(!block.is_null());
+                // SAFETY: as above.
+                unsafe { heap.dealloc(block, layout) };
+            }
+            if call == few {
+                after_few = highest;
+            }
         }
-        assert_eq!(*after_one.get_or_insert(arena.used), arena.used);
+        prop_assert_eq!(highest, after_few);
     }
+}
+
+#[test]
+fn a_text_that_grows_in_each_call_finds_room() {
+    let (mut heap, mut arena) = (Heap::new(), Arena::new(0));
+    let [small, large, other] = [16, 32, 64].map(|size| Layout::from_size_align(size, 1).unwrap());
+    let mut extents = Vec::new();
+    for _call in 0..100 {
+        let text = heap.alloc(small, &mut arena);
+        // SAFETY: the heap gave this block, and the next, for these layouts.
+        let text = unsafe { heap.realloc(text, small, 32, &mut arena) };
+        let after = heap.alloc(other, &mut arena);
+        unsafe { heap.dealloc(text, large) };
+        unsafe { heap.dealloc(after, other) };
+        extents.push(heap.next.addr());
+    }
+    assert_eq!(extents.first(), extents.last());
 }
 
 #[test]
