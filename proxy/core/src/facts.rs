@@ -3,28 +3,45 @@
 //! A client can send any header; it can not send a fact. So the country that
 //! the `geo` filter found is safe to route by.
 
-use crate::head::Refusal;
+use smol_str::SmolStr;
+
+use crate::head::{self, Refusal};
 use crate::limits::{EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX};
 
-/// Names and texts, in the order in which they were left.
-#[derive(Debug, Clone, Default)]
+/// Names and texts, in the order in which they were left. Nearly all are short: those need no memory of
+/// their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    entries: Vec<(Box<str>, Box<str>)>,
-    /// What undoes each change since the last commit.
-    journal: Vec<Undo>,
+    entries: Vec<(SmolStr, SmolStr)>,
 }
 
-#[derive(Debug, Clone)]
+/// What undoes each change since the last commit.
+#[derive(Debug, Default)]
+pub struct Journal(Vec<Undo>);
+
+#[derive(Debug)]
 enum Undo {
     /// The last entry was not there before.
     Forget,
     /// The entry at this position had this value.
-    Restore(usize, Box<str>),
+    Restore(usize, SmolStr),
+}
+
+impl Journal {
+    /// Keeps what was left since the last commit.
+    pub fn commit(&mut self) {
+        self.0.clear();
+    }
+
+    /// For [`Facts::unwind`]: where the journal is now.
+    pub(crate) fn mark(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl Facts {
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.entries.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+        self.entries.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Leaves a fact, in place of an earlier one of that name.
@@ -33,53 +50,43 @@ impl Facts {
     ///
     /// `Malformed` where the name is not of `a-z 0-9 . - _` or the value has
     /// control characters; `TooLarge` past the limits. Nothing is changed then.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
+    pub fn set(&mut self, name: &str, value: &str, journal: &mut Journal) -> Result<(), Refusal> {
         check(name, value)?;
         // A call may set the same fact for as long as its deadline lasts: this bounds what is remembered of that.
-        if self.journal.len() >= EDITS_MAX {
+        if journal.0.len() >= EDITS_MAX {
             return Err(Refusal::TooLarge);
         }
         let full = self.entries.len() >= FACTS_MAX;
         let mut known = self.entries.iter_mut().enumerate();
-        match known.find(|(_, (known, _))| &**known == name) {
+        match known.find(|(_, (known, _))| known == name) {
             Some((at, (_, old))) => {
                 let old = std::mem::replace(old, value.into());
-                self.journal.push(Undo::Restore(at, old));
+                journal.0.push(Undo::Restore(at, old));
             }
             None if full => return Err(Refusal::TooLarge),
             None => {
                 self.entries.push((name.into(), value.into()));
-                self.journal.push(Undo::Forget);
+                journal.0.push(Undo::Forget);
             }
         }
         Ok(())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(name, value)| (&**name, &**value))
+        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Keeps what was left since the last commit.
-    pub fn commit(&mut self) {
-        self.journal.clear();
-    }
-
     /// Takes back what was left since the last commit.
-    pub fn rollback(&mut self) {
-        self.unwind(0);
+    pub fn rollback(&mut self, journal: &mut head::Journal) {
+        self.unwind(&mut journal.facts, 0);
     }
 
-    /// For [`unwind`](Self::unwind): where the journal is now.
-    pub(crate) fn mark(&self) -> usize {
-        self.journal.len()
-    }
-
-    pub(crate) fn unwind(&mut self, mark: usize) {
-        for undo in self.journal.drain(mark..).rev() {
+    pub(crate) fn unwind(&mut self, journal: &mut Journal, mark: usize) {
+        for undo in journal.0.drain(mark..).rev() {
             match undo {
                 Undo::Forget => {
                     self.entries.pop();
@@ -93,15 +100,6 @@ impl Facts {
         }
     }
 }
-
-/// Facts are equal where the same is said in the same order, committed or not.
-impl PartialEq for Facts {
-    fn eq(&self, other: &Self) -> bool {
-        self.entries == other.entries
-    }
-}
-
-impl Eq for Facts {}
 
 fn check(name: &str, value: &str) -> Result<(), Refusal> {
     if name.len() > FACT_NAME_MAX || value.len() > FACT_VALUE_MAX {
@@ -125,42 +123,45 @@ mod tests {
 
     #[test]
     fn a_later_fact_replaces_an_earlier_one() {
-        let mut facts = Facts::default();
-        facts.set("geo.country", "SE").unwrap();
-        facts.set("geo.country", "NO").unwrap();
+        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
+        facts.set("geo.country", "SE", &mut journal.facts).unwrap();
+        facts.set("geo.country", "NO", &mut journal.facts).unwrap();
         assert_eq!(facts.get("geo.country"), Some("NO"));
         assert_eq!(facts.iter().count(), 1);
     }
 
     #[test]
     fn names_and_values_are_checked() {
-        let mut facts = Facts::default();
-        assert_eq!(facts.set("Geo", "x"), Err(Refusal::Malformed));
-        assert_eq!(facts.set("", "x"), Err(Refusal::Malformed));
-        assert_eq!(facts.set("a", "x\ny"), Err(Refusal::Malformed));
-        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX)), Ok(()));
-        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX + 1)), Err(Refusal::TooLarge));
+        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
+        assert_eq!(facts.set("Geo", "x", &mut journal.facts), Err(Refusal::Malformed));
+        assert_eq!(facts.set("", "x", &mut journal.facts), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", "x\ny", &mut journal.facts), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX), &mut journal.facts), Ok(()));
+        assert_eq!(
+            facts.set("a", &"x".repeat(FACT_VALUE_MAX + 1), &mut journal.facts),
+            Err(Refusal::TooLarge)
+        );
     }
 
     #[test]
     fn there_are_only_so_many() {
-        let mut facts = Facts::default();
+        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
         for n in 0..FACTS_MAX {
-            facts.set(&format!("f{n}"), "x").unwrap();
+            facts.set(&format!("f{n}"), "x", &mut journal.facts).unwrap();
         }
-        assert_eq!(facts.set("one-more", "x"), Err(Refusal::TooLarge));
-        assert_eq!(facts.set("f0", "still replaced"), Ok(()));
+        assert_eq!(facts.set("one-more", "x", &mut journal.facts), Err(Refusal::TooLarge));
+        assert_eq!(facts.set("f0", "still replaced", &mut journal.facts), Ok(()));
     }
 
     #[test]
     fn a_call_sets_only_so_many() {
-        let mut facts = Facts::default();
+        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
         for _ in 0..EDITS_MAX {
-            facts.set("again", "and again").unwrap();
+            facts.set("again", "and again", &mut journal.facts).unwrap();
         }
-        assert_eq!(facts.set("again", "x"), Err(Refusal::TooLarge));
-        facts.commit();
-        assert_eq!(facts.set("again", "in the next call"), Ok(()));
+        assert_eq!(facts.set("again", "x", &mut journal.facts), Err(Refusal::TooLarge));
+        journal.commit();
+        assert_eq!(facts.set("again", "in the next call", &mut journal.facts), Ok(()));
     }
 
     fn any_facts() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -174,18 +175,18 @@ mod tests {
     proptest! {
         #[test]
         fn a_fault_leaves_no_trace(kept in any_facts(), lost in any_facts()) {
-            let mut facts = Facts::default();
+            let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
             for (name, value) in lend(&kept) {
-                let _refused_or_not = facts.set(name, value);
+                let _refused_or_not = facts.set(name, value, &mut journal.facts);
             }
-            facts.commit();
+            journal.commit();
             let before = facts.clone();
             for (name, value) in lend(&lost) {
-                let _refused_or_not = facts.set(name, value);
+                let _refused_or_not = facts.set(name, value, &mut journal.facts);
             }
-            facts.rollback();
+            facts.rollback(&mut journal);
             prop_assert_eq!(&facts, &before);
-            facts.rollback();
+            facts.rollback(&mut journal);
             prop_assert_eq!(&facts, &before);
         }
     }

@@ -9,13 +9,16 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::condition::canonical;
 use crate::limits::TARGET_MAX;
+use journal::Mark;
 
 pub use change::{Change, apply};
 pub use headers::Headers;
-pub use names::{Names, RESERVED, header_name, is_reserved};
+pub use journal::Journal;
+pub use names::{RESERVED, header_name, is_reserved};
 
 mod change;
 mod headers;
+mod journal;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -56,8 +59,8 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    pub fn new(method: Method, host: Box<str>, target: PathAndQuery, headers: HeaderMap) -> Self {
-        Self { method, host, target, headers: Headers::new(headers), target_before: None }
+    pub fn new(method: Method, host: Box<str>, target: PathAndQuery, headers: impl Into<Headers>) -> Self {
+        Self { method, host, target, headers: headers.into(), target_before: None }
     }
 
     pub fn path(&self) -> &str {
@@ -92,18 +95,17 @@ impl RequestHead {
         Ok(())
     }
 
-    /// Keeps what was changed since the last commit.
+    /// Keeps what was changed since the last commit, beside what the journal has.
     pub fn commit(&mut self) {
         self.target_before = None;
-        self.headers.commit();
     }
 
     /// Takes back what was changed since the last commit.
-    pub fn rollback(&mut self) {
+    pub fn rollback(&mut self, journal: &mut Journal) {
         if let Some(before) = self.target_before.take() {
             self.target = before;
         }
-        self.headers.rollback();
+        self.headers.unwind(journal, Mark::default());
     }
 }
 
@@ -142,18 +144,17 @@ impl ResponseHead {
         Ok(())
     }
 
-    /// Keeps what was changed since the last commit.
+    /// Keeps what was changed since the last commit, beside what the journal has.
     pub fn commit(&mut self) {
         self.status_before = None;
-        self.headers.commit();
     }
 
     /// Takes back what was changed since the last commit.
-    pub fn rollback(&mut self) {
+    pub fn rollback(&mut self, journal: &mut Journal) {
         if let Some(before) = self.status_before.take() {
             self.status = before;
         }
-        self.headers.rollback();
+        self.headers.unwind(journal, Mark::default());
     }
 }
 

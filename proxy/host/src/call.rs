@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgeloom_core::fault::Fault;
-use edgeloom_core::head::Names;
+use edgeloom_core::head::Journal;
 use edgeloom_core::limits::{GUEST_TEXT_MAX, HANDED_OVER_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::Verdict;
@@ -74,7 +74,7 @@ impl Instance {
             guest: None,
             touched: Touched::default(),
             reply: Reply::default(),
-            names: Names::default(),
+            journal: Journal::default(),
             request: Box::default(),
             response: Box::default(),
         };
@@ -148,7 +148,8 @@ impl Instance {
         tried.map_err(|error| fault(&error, store))
     }
 
-    /// Shows the request to the guest; `None` where it has no request phase.
+    /// Shows the request to the guest; `None` where it has no request phase. After a fault, the subject is as
+    /// it was before.
     pub(crate) fn on_request(
         &mut self,
         filter: &Filter,
@@ -157,7 +158,12 @@ impl Instance {
     ) -> Result<Option<Verdict>, Fault> {
         std::mem::swap(&mut self.store.data_mut().request, subject);
         let answered = self.call_request(filter, lives_on);
-        std::mem::swap(&mut self.store.data_mut().request, subject);
+        let state = self.store.data_mut();
+        std::mem::swap(&mut state.request, subject);
+        match &answered {
+            Ok(_) => subject.commit(&mut state.journal),
+            Err(_) => subject.rollback(&mut state.journal),
+        }
         answered
     }
 
@@ -182,7 +188,8 @@ impl Instance {
         }
     }
 
-    /// Shows the response to the guest; `None` where it has no response phase.
+    /// Shows the response to the guest; `None` where it has no response phase. After a fault, the subject is
+    /// as it was before.
     pub(crate) fn on_response(
         &mut self,
         filter: &Filter,
@@ -192,7 +199,12 @@ impl Instance {
     ) -> Result<Option<()>, Fault> {
         std::mem::swap(&mut self.store.data_mut().response, subject);
         let done = self.call_response(filter, memo, lives_on);
-        std::mem::swap(&mut self.store.data_mut().response, subject);
+        let state = self.store.data_mut();
+        std::mem::swap(&mut state.response, subject);
+        match &done {
+            Ok(_) => subject.commit(&mut state.journal),
+            Err(_) => subject.rollback(&mut state.journal),
+        }
         done
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use edgeloom_core::client::{Client, Tls};
 use edgeloom_core::facts::Facts;
-use edgeloom_core::head::{Change, Edit, Headers, Names, Refusal, RequestHead, ResponseHead, apply};
+use edgeloom_core::head::{Change, Edit, Headers, Journal, Refusal, RequestHead, ResponseHead, apply};
 use edgeloom_core::ids::ClusterId;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -58,15 +58,17 @@ impl RequestSubject {
         })
     }
 
-    pub(crate) fn commit(&mut self) {
+    /// Keeps what the call that this journal is of has changed.
+    pub(crate) fn commit(&mut self, journal: &mut Journal) {
         self.head.commit();
-        self.facts.commit();
         self.cluster_before = None;
+        journal.commit();
     }
 
-    pub(crate) fn rollback(&mut self) {
-        self.head.rollback();
-        self.facts.rollback();
+    /// Takes it back.
+    pub(crate) fn rollback(&mut self, journal: &mut Journal) {
+        self.head.rollback(journal);
+        self.facts.rollback(journal);
         if let Some(before) = self.cluster_before.take() {
             self.cluster = before;
         }
@@ -89,14 +91,16 @@ impl ResponseSubject {
         Box::new(Self { head, facts, tls: None })
     }
 
-    pub(crate) fn commit(&mut self) {
+    /// Keeps what the call that this journal is of has changed.
+    pub(crate) fn commit(&mut self, journal: &mut Journal) {
         self.head.commit();
-        self.facts.commit();
+        journal.commit();
     }
 
-    pub(crate) fn rollback(&mut self) {
-        self.head.rollback();
-        self.facts.rollback();
+    /// Takes it back.
+    pub(crate) fn rollback(&mut self, journal: &mut Journal) {
+        self.head.rollback(journal);
+        self.facts.rollback(journal);
     }
 }
 
@@ -119,8 +123,8 @@ pub(crate) struct CallState {
     /// Where the host wrote into it.
     pub(crate) touched: Touched,
     pub(crate) reply: Reply,
-    /// Of headers that its calls have edited.
-    pub(crate) names: Names,
+    /// How what the present call edits is taken back.
+    pub(crate) journal: Journal,
     pub(crate) request: Box<RequestSubject>,
     pub(crate) response: Box<ResponseSubject>,
 }
@@ -180,19 +184,19 @@ impl contract::HostRequest for CallState {
     }
 
     fn set_header(&mut self, _: Resource<Request>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Set(&name, &value), &mut self.names)?)
+        Ok(self.request.head.headers.edit(&Edit::Set(&name, &value), &mut self.journal)?)
     }
 
     fn add_header(&mut self, _: Resource<Request>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Add(&name, &value), &mut self.names)?)
+        Ok(self.request.head.headers.edit(&Edit::Add(&name, &value), &mut self.journal)?)
     }
 
     fn remove_header(&mut self, _: Resource<Request>, name: String) -> Answered {
-        Ok(self.request.head.headers.edit(&Edit::Remove(&name), &mut self.names)?)
+        Ok(self.request.head.headers.edit(&Edit::Remove(&name), &mut self.journal)?)
     }
 
     fn apply(&mut self, _: Resource<Request>, edits: Vec<contract::Edit>) -> Answered {
-        Ok(changed(&mut self.request.head.headers, &mut self.request.facts, &mut self.names, &edits)?)
+        Ok(changed(&mut self.request.head.headers, &mut self.request.facts, &mut self.journal, &edits)?)
     }
 
     fn route_to(&mut self, _: Resource<Request>, cluster: String) -> Answered {
@@ -226,19 +230,19 @@ impl contract::HostResponse for CallState {
     }
 
     fn set_header(&mut self, _: Resource<Response>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Set(&name, &value), &mut self.names)?)
+        Ok(self.response.head.headers.edit(&Edit::Set(&name, &value), &mut self.journal)?)
     }
 
     fn add_header(&mut self, _: Resource<Response>, name: String, value: Vec<u8>) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Add(&name, &value), &mut self.names)?)
+        Ok(self.response.head.headers.edit(&Edit::Add(&name, &value), &mut self.journal)?)
     }
 
     fn remove_header(&mut self, _: Resource<Response>, name: String) -> Answered {
-        Ok(self.response.head.headers.edit(&Edit::Remove(&name), &mut self.names)?)
+        Ok(self.response.head.headers.edit(&Edit::Remove(&name), &mut self.journal)?)
     }
 
     fn apply(&mut self, _: Resource<Response>, edits: Vec<contract::Edit>) -> Answered {
-        Ok(changed(&mut self.response.head.headers, &mut self.response.facts, &mut self.names, &edits)?)
+        Ok(changed(&mut self.response.head.headers, &mut self.response.facts, &mut self.journal, &edits)?)
     }
 
     fn drop(&mut self, _: Resource<Response>) -> wasmtime::Result<()> {
@@ -263,7 +267,7 @@ fn lines(headers: &Headers) -> Vec<contract::Header> {
 fn changed(
     headers: &mut Headers,
     facts: &mut Facts,
-    names: &mut Names,
+    journal: &mut Journal,
     edits: &[contract::Edit],
 ) -> Result<(), Refusal> {
     let changes = edits.iter().map(|edit| {
@@ -275,7 +279,7 @@ fn changed(
             contract::Edit::Fact((name, value)) => Change::Fact(name, value),
         })
     });
-    let Ok(applied) = apply(headers, facts, names, changes);
+    let Ok(applied) = apply(headers, facts, journal, changes);
     applied
 }
 

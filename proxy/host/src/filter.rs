@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes as Body;
 use edgeloom_core::digest::Digest;
 use edgeloom_core::fault::{Fault, OnFault};
-use edgeloom_core::head::{Edit, Headers, Names, final_status};
+use edgeloom_core::head::{Edit, Headers, Journal, final_status};
 use edgeloom_core::limits::{ANSWER_BODY_MAX, GUEST_TEXT_MAX, MEMO_MAX};
 use edgeloom_core::units::Bytes;
 use edgeloom_core::verdict::{Answer, Verdict};
@@ -134,10 +134,6 @@ impl Filter {
     pub fn on_request(&self, subject: &mut Box<RequestSubject>) -> Result<Verdict, Fault> {
         let mut instance = self.instance()?;
         let verdict = instance.on_request(self, subject, self.lives_on());
-        match &verdict {
-            Ok(_) => subject.commit(),
-            Err(_) => subject.rollback(),
-        }
         self.put_back(instance, verdict.as_ref().err());
         verdict.map(|verdict| verdict.unwrap_or(Verdict::Proceed(Vec::new())))
     }
@@ -150,10 +146,6 @@ impl Filter {
     pub fn on_response(&self, subject: &mut Box<ResponseSubject>, memo: &[u8]) -> Result<(), Fault> {
         let mut instance = self.instance()?;
         let done = instance.on_response(self, subject, memo, self.lives_on());
-        match &done {
-            Ok(_) => subject.commit(),
-            Err(_) => subject.rollback(),
-        }
         self.put_back(instance, done.as_ref().err());
         done.map(|_| ())
     }
@@ -250,9 +242,9 @@ pub(crate) fn answer<'a>(
     let status = final_status(status).map_err(|_refusal| {
         Fault::Returned(format!("the answer's status {status} is not from 200 to 599"))
     })?;
-    let (mut headers, mut names) = (Headers::default(), Names::default());
+    let (mut headers, mut journal) = (Headers::default(), Journal::default());
     for (position, line) in lines.enumerate() {
-        headers.edit(&line, &mut names).map_err(|refusal| {
+        headers.edit(&line, &mut journal).map_err(|refusal| {
             Fault::Returned(cut(
                 &format!("header {} of the answer is refused: {refusal}", position + 1),
                 GUEST_TEXT_MAX,

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use edgeloom_core::facts::Facts;
-use edgeloom_core::head::{Change, Edit, Names, Refusal, RequestHead, apply};
+use edgeloom_core::facts::{self, Facts};
+use edgeloom_core::head::{Change, Edit, Journal, Refusal, RequestHead, apply};
 
 use crate::gauge::Gauge;
 use crate::visitor;
@@ -23,24 +23,40 @@ pub(crate) fn measure(gauge: &mut Gauge) {
     for (name, edits) in edits {
         // Counting what is there already is part of the first edit only.
         let counted = || {
-            let mut head = head();
-            head.headers.edit(&Edit::Set("x-first", b"1"), &mut Names::default()).unwrap();
+            let (mut head, mut journal) = (head(), practised());
+            head.headers.edit(&Edit::Set("x-first", b"1"), &mut journal).unwrap();
             head.commit();
-            head
+            journal.commit();
+            (head, journal)
         };
-        gauge.on(&format!("head/{name}"), counted, |head| match edits {
-            [edit] => head.headers.edit(edit, &mut Names::default()).unwrap(),
-            several => make(head, several),
+        gauge.on(&format!("head/{name}"), counted, |(head, journal)| match edits {
+            [edit] => head.headers.edit(edit, journal).unwrap(),
+            several => make(head, journal, several),
         });
     }
-    gauge.on("head/the first edit", head, |head| make(head, &[Edit::Set("x-country", b"SE")]));
-    gauge.on("head/a reserved header is refused", head, |head| {
-        let refused = head.headers.edit(&Edit::Set("x-forwarded-for", b"192.0.2.1"), &mut Names::default());
+    let both = || (head(), practised());
+    gauge.on("head/the first edit", both, |(head, journal)| {
+        make(head, journal, &[Edit::Set("x-country", b"SE")]);
+    });
+    gauge.on("head/a reserved header is refused", both, |(head, journal)| {
+        let refused = head.headers.edit(&Edit::Set("x-forwarded-for", b"192.0.2.1"), journal);
         assert_eq!(refused, Err(Refusal::Reserved));
     });
     gauge.on("head/set the path", head, |head| head.set_target("/north/swedish-wood?page=2").unwrap());
     settle(gauge, head);
     facts(gauge);
+}
+
+/// The journal of an instance that has made such edits before.
+fn practised() -> Journal {
+    let mut journal = Journal::default();
+    let mut head = visitor::request("shop.example", "/");
+    make(&mut head, &mut journal, &FOUR);
+    for name in ["accept-language", "x-internal"] {
+        head.headers.edit(&Edit::Remove(name), &mut journal).unwrap();
+    }
+    journal.commit();
+    journal
 }
 
 const FOUR: [Edit<'static>; 4] = [
@@ -50,9 +66,9 @@ const FOUR: [Edit<'static>; 4] = [
     Edit::Remove("referer"),
 ];
 
-fn make(head: &mut RequestHead, edits: &[Edit<'_>]) {
+fn make(head: &mut RequestHead, journal: &mut Journal, edits: &[Edit<'_>]) {
     let changes = edits.iter().cloned().map(|edit| Ok::<_, Infallible>(Change::Line(edit)));
-    let Ok(made) = apply(&mut head.headers, &mut Facts::default(), &mut Names::default(), changes);
+    let Ok(made) = apply(&mut head.headers, &mut Facts::default(), journal, changes);
     made.unwrap();
 }
 
@@ -67,24 +83,29 @@ fn read(gauge: &mut Gauge, head: &RequestHead) {
 /// After four edits of a call: it has succeeded, or was a fault.
 fn settle(gauge: &mut Gauge, head: impl Fn() -> RequestHead) {
     let edited = || {
-        let mut head = head();
-        make(&mut head, &FOUR);
-        head
+        let (mut head, mut journal) = (head(), practised());
+        make(&mut head, &mut journal, &FOUR);
+        (head, journal)
     };
-    gauge.on("head/commit four edits", edited, RequestHead::commit);
-    gauge.on("head/take four edits back", edited, RequestHead::rollback);
+    gauge.on("head/commit four edits", edited, |(head, journal)| {
+        head.commit();
+        journal.commit();
+    });
+    gauge.on("head/take four edits back", edited, |(head, journal)| head.rollback(journal));
 }
 
 fn facts(gauge: &mut Gauge) {
     let some = || {
-        let mut facts = Facts::default();
+        let (mut facts, mut journal) = (Facts::default(), facts::Journal::default());
         for (name, value) in [("geo.country", "SE"), ("geo.city", "Stockholm"), ("ab.checkout", "blue")] {
-            facts.set(name, value).unwrap();
+            facts.set(name, value, &mut journal).unwrap();
         }
-        facts.commit();
-        facts
+        journal.commit();
+        (facts, journal)
     };
-    let there = some();
+    let (there, _) = some();
     gauge.again("fact/read", || there.get("ab.checkout").map(str::len));
-    gauge.on("fact/leave", some, |facts| facts.set("route.rule", "nordic").unwrap());
+    gauge.on("fact/leave", some, |(facts, journal)| {
+        facts.set("route.rule", "nordic", journal).unwrap();
+    });
 }

@@ -1,7 +1,6 @@
 //! What a filter changes in one call: lines of a head, and facts.
 
-use super::names::Names;
-use super::{Edit, Headers, Refusal};
+use super::{Edit, Headers, Journal, Refusal};
 use crate::facts::Facts;
 use crate::limits::EDITS_MAX;
 
@@ -21,19 +20,19 @@ pub enum Change<'a> {
 pub fn apply<'a, E>(
     headers: &mut Headers,
     facts: &mut Facts,
-    names: &mut Names,
+    journal: &mut Journal,
     changes: impl IntoIterator<Item = Result<Change<'a>, E>>,
 ) -> Result<Result<(), Refusal>, E> {
-    let (lines_before, facts_before) = (headers.mark(), facts.mark());
+    let before = journal.mark();
     for (position, change) in changes.into_iter().enumerate() {
         let made = match change? {
             _ if position == EDITS_MAX => Err(Refusal::TooLarge),
-            Change::Line(edit) => headers.edit(&edit, names),
-            Change::Fact(name, value) => facts.set(name, value),
+            Change::Line(edit) => headers.edit(&edit, journal),
+            Change::Fact(name, value) => facts.set(name, value, &mut journal.facts),
         };
         if let Err(refusal) = made {
-            headers.unwind(lines_before);
-            facts.unwind(facts_before);
+            headers.unwind(journal, before);
+            facts.unwind(&mut journal.facts, before.facts);
             return Ok(Err(refusal));
         }
     }

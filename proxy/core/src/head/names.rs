@@ -6,10 +6,18 @@ use super::Refusal;
 
 /// Names that were checked before, and patterns: a filter writes the same few in every call.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(super) struct Names {
     names: Vec<HeaderName>,
     /// In lower case.
     patterns: Vec<Box<str>>,
+}
+
+/// A name that was checked: the position of one that is known, or another. To copy a name is dearer than
+/// to find it.
+#[derive(Debug, Clone)]
+pub(super) enum Named {
+    Known(usize),
+    Other(HeaderName),
 }
 
 impl Names {
@@ -18,16 +26,25 @@ impl Names {
     /// # Errors
     ///
     /// See [`header_name`].
-    pub fn editable(&mut self, name: &str) -> Result<HeaderName, Refusal> {
-        if let Some(known) = self.names.iter().find(|known| known.as_str() == name) {
-            return Ok(known.clone());
+    pub(super) fn editable(&mut self, name: &str) -> Result<Named, Refusal> {
+        if let Some(known) = self.names.iter().position(|known| known.as_str() == name) {
+            return Ok(Named::Known(known));
         }
         let name = header_name(name)?;
         // A filter that makes up names should not make this long.
-        if self.names.len() < KNOWN_MAX {
-            self.names.push(name.clone());
+        if self.names.len() == KNOWN_MAX {
+            return Ok(Named::Other(name));
         }
-        Ok(name)
+        self.names.push(name);
+        Ok(Named::Known(self.names.len() - 1))
+    }
+
+    /// What is named so. Names that are known stay known, so there always is one.
+    pub(super) fn get<'n>(&'n self, name: &'n Named) -> Option<&'n HeaderName> {
+        match name {
+            Named::Known(position) => self.names.get(*position),
+            Named::Other(name) => Some(name),
+        }
     }
 
     /// The names that are like this. `pattern` is lower case.

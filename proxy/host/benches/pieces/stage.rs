@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgeloom_core::client::Client;
+use edgeloom_core::facts::Journal;
 use edgeloom_core::fault::OnFault;
 use edgeloom_core::ids::ClusterId;
 use edgeloom_core::limits::{MEMORY_DEFAULT, MODULE_MAX};
@@ -82,9 +83,9 @@ pub(crate) fn with_more_headers(more: u32) -> Box<RequestSubject> {
     }
     let client = Client { address: "89.160.20.112".parse().unwrap(), secure: false };
     let mut subject = RequestSubject::new(head, client, "01996f5d8a4b7c2e".into());
-    subject.facts.set("geo.country", "SE").unwrap();
-    subject.facts.set("geo.city", "Stockholm").unwrap();
-    subject.facts.commit();
+    let mut journal = Journal::default();
+    subject.facts.set("geo.country", "SE", &mut journal).unwrap();
+    subject.facts.set("geo.city", "Stockholm", &mut journal).unwrap();
     subject
 }
 

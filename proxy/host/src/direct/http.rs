@@ -180,7 +180,7 @@ impl Side {
             Self::Request => &mut state.request.head.headers,
             Self::Response => &mut state.response.head.headers,
         };
-        headers.edit(edit, &mut state.names)
+        headers.edit(edit, &mut state.journal)
     }
 
     fn facts(self, state: &CallState) -> &Facts {
@@ -199,7 +199,7 @@ impl Side {
             Self::Request => (&mut state.request.head.headers, &mut state.request.facts),
             Self::Response => (&mut state.response.head.headers, &mut state.response.facts),
         };
-        apply(headers, facts, &mut state.names, changes)
+        apply(headers, facts, &mut state.journal, changes)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use edgeloom_config::Limits;
 use edgeloom_core::forward::Vouched;
-use edgeloom_core::head::RequestHead;
+use edgeloom_core::head::{Headers, RequestHead};
 use edgeloom_core::survey::{Asked, Survey};
 use http::Method;
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
@@ -82,6 +82,8 @@ pub(super) fn take(session: &mut Session, exchange: &mut Exchange, edge: &Edge) 
     let is_misdirected = secure.is_some_and(|secure| secure.is_misdirected(&host));
     exchange.asked = Some(target.clone());
     let subject = &mut *exchange.subject;
+    // What filters may add is counted from what the client sent: the proxy puts little beside it.
+    let headers = Headers::counted(headers, survey.bytes);
     subject.head = RequestHead::new(std::mem::take(&mut parts.method), host, target, headers);
     (subject.client, subject.id) = (client, id);
     subject.tls = secure.map(|secure| Arc::clone(&secure.tls));
