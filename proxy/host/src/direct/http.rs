@@ -6,8 +6,8 @@ use edgeloom_core::limits::EDITS_MAX;
 use wasmtime::{Caller, Linker};
 
 use super::memory::{Lie, View, after, parts, put_at};
-use super::reply::{Reply, answer};
-use crate::exchange::CallState;
+use super::reply::{Form, answer, answer_text};
+use crate::exchange::{CallState, RequestSubject, ResponseSubject};
 
 type Guest<'c> = Caller<'c, CallState>;
 type Done = wasmtime::Result<()>;
@@ -20,21 +20,22 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
         .func_wrap(HTTP, "[resource-drop]response", |_: Guest<'_>, _: i32| ())?
         .func_wrap(HTTP, "[method]request.client", client)?
         .func_wrap(HTTP, "[method]request.id", |guest: Guest<'_>, _: i32, to: i32| {
-            text(guest, to, |state| &state.request.id)
+            answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.id.as_bytes())))
         })?
         .func_wrap(HTTP, "[method]request.method", |guest: Guest<'_>, _: i32, to: i32| {
-            text(guest, to, |state| state.request.head.method.as_str())
+            answer_text(guest, to, Form::Text, |request, _, _| {
+                Ok(Some(request.head.method.as_str().as_bytes()))
+            })
         })?
         .func_wrap(HTTP, "[method]request.host", |guest: Guest<'_>, _: i32, to: i32| {
-            text(guest, to, |state| &state.request.head.host)
+            answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.head.host.as_bytes())))
         })?
         .func_wrap(HTTP, "[method]request.path", |guest: Guest<'_>, _: i32, to: i32| {
-            text(guest, to, |state| state.request.head.path())
+            answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.head.path().as_bytes())))
         })?
         .func_wrap(HTTP, "[method]request.query", |guest: Guest<'_>, _: i32, to: i32| {
-            answer(guest, to, |state, _, reply| {
-                optional(reply, state.request.head.query().map(str::as_bytes));
-                Ok(())
+            answer_text(guest, to, Form::Optional, |request, _, _| {
+                Ok(request.head.query().map(str::as_bytes))
             })
         })?
         .func_wrap(HTTP, "[method]response.status", |guest: Guest<'_>, _: i32| {
@@ -47,10 +48,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                 HTTP,
                 &method("header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                    answer(guest, to, |state, memory, reply| {
-                        let value = side.headers(state).get(memory.text(at, length)?);
-                        optional(reply, value.map(http::HeaderValue::as_bytes));
-                        Ok(())
+                    answer_text(guest, to, Form::Optional, |request, response, memory| {
+                        let value = side.headers(request, response).get(memory.text(at, length)?);
+                        Ok(value.map(http::HeaderValue::as_bytes))
                     })
                 },
             )?
@@ -58,10 +58,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                 HTTP,
                 &method("fact"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
-                    answer(guest, to, |state, memory, reply| {
-                        let fact = side.facts(state).get(memory.text(at, length)?);
-                        optional(reply, fact.map(str::as_bytes));
-                        Ok(())
+                    answer_text(guest, to, Form::Optional, |request, response, memory| {
+                        let fact = side.facts(request, response).get(memory.text(at, length)?);
+                        Ok(fact.map(str::as_bytes))
                     })
                 },
             )?
@@ -70,7 +69,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                     // `list<header>`: address and length from 0; of an empty one, an aligned address.
                     reply.record(8);
                     reply.put(0, &4_i32.to_le_bytes());
-                    for (name, value) in side.headers(state).map() {
+                    for (name, value) in side.headers(&state.request, &state.response).map() {
                         reply.line(name.as_str().as_bytes(), value.as_bytes());
                     }
                     Ok(())
@@ -168,10 +167,10 @@ impl Side {
         }
     }
 
-    fn headers(self, state: &CallState) -> &Headers {
+    fn headers<'s>(self, request: &'s RequestSubject, response: &'s ResponseSubject) -> &'s Headers {
         match self {
-            Self::Request => &state.request.head.headers,
-            Self::Response => &state.response.head.headers,
+            Self::Request => &request.head.headers,
+            Self::Response => &response.head.headers,
         }
     }
 
@@ -183,10 +182,10 @@ impl Side {
         headers.edit(edit, &mut state.journal)
     }
 
-    fn facts(self, state: &CallState) -> &Facts {
+    fn facts<'s>(self, request: &'s RequestSubject, response: &'s ResponseSubject) -> &'s Facts {
         match self {
-            Self::Request => &state.request.facts,
-            Self::Response => &state.response.facts,
+            Self::Request => &request.facts,
+            Self::Response => &response.facts,
         }
     }
 
@@ -233,21 +232,6 @@ fn edit(
         Err(Refusal::NotGranted) => [1, 3],
     };
     Ok(put_at(memory, &mut state.touched, to, &answer)?)
-}
-
-/// `option<list<u8>>` or `option<string>`: the case at 0, address and length from 4.
-fn optional(reply: &mut Reply, text: Option<&[u8]>) {
-    reply.record(12);
-    reply.optional(0, text);
-}
-
-/// `string`: address and length from 0.
-fn text(guest: Guest<'_>, to: i32, of: impl FnOnce(&CallState) -> &str) -> Done {
-    answer(guest, to, |state, _, reply| {
-        reply.record(8);
-        reply.text(0, of(state).as_bytes());
-        Ok(())
-    })
 }
 
 /// `client`: the address's case at 0, its parts from 2, `secure` at 18.

@@ -82,7 +82,8 @@ fn give_by_books(
     let mut context = store.as_context_mut();
     let memory = context.data().guest.as_ref().ok_or(Lie::NotNow)?.memory;
     let (memory, state) = memory.data_and_store_mut(&mut context);
-    Ok(Room::of(memory, state).and_then(|mut room| room.give(bytes)))
+    let room = Room::of(memory, state.guest.as_ref(), &mut state.touched);
+    Ok(room.and_then(|mut room| room.give(bytes)))
 }
 
 /// A guest's memory where its allocator tells where its books are: room is made without asking it.
@@ -93,10 +94,10 @@ pub(super) struct Room<'c> {
 }
 
 impl<'c> Room<'c> {
-    pub(super) fn of(memory: &'c mut [u8], state: &'c mut CallState) -> Option<Self> {
-        let books = state.guest.as_ref()?.heap?;
-        state.touched.range(books, heap::BOOKS);
-        Some(Self { memory, books, touched: &mut state.touched })
+    pub(super) fn of(memory: &'c mut [u8], guest: Option<&Guest>, touched: &'c mut Touched) -> Option<Self> {
+        let books = guest?.heap?;
+        touched.range(books, heap::BOOKS);
+        Some(Self { memory, books, touched })
     }
 
     /// Puts these bytes into a block of their own: its address, if there is room.

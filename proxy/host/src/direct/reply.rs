@@ -1,12 +1,13 @@
 //! A value on its way into a guest: a record, and the texts that it points at.
 //!
 //! What is told is borrowed from the state that the guest's memory is borrowed with, and making room
-//! may call the guest: so a reply is first written down here, and then delivered.
+//! may call the guest: so a reply is first written down here, and then delivered. One text of the request
+//! or the response, which is what is asked for most, goes there at once where there is room.
 
 use wasmtime::Caller;
 
 use super::memory::{Lie, Room, View, give, parts, put_at, write};
-use crate::exchange::CallState;
+use crate::exchange::{CallState, RequestSubject, ResponseSubject};
 
 /// Kept by the store and used again: replies need no memory of their own.
 #[derive(Default)]
@@ -69,7 +70,8 @@ impl Reply {
     /// asking the guest; otherwise says how many of them have found room.
     fn settle(&mut self, memory: &mut [u8], state: &mut CallState, to: i32) -> wasmtime::Result<Settled> {
         if !self.texts.is_empty() {
-            let Some(mut room) = Room::of(memory, state) else { return Ok(Settled::Texts(0)) };
+            let room = Room::of(memory, state.guest.as_ref(), &mut state.touched);
+            let Some(mut room) = room else { return Ok(Settled::Texts(0)) };
             let mut start = 0;
             for (position, text) in self.texts.iter().enumerate() {
                 let bytes = self.bytes.get(start..text.end).unwrap_or_default();
@@ -130,6 +132,56 @@ pub(super) fn answer(
     }
     guest.data_mut().reply = reply;
     Ok(())
+}
+
+/// The record of a value that is one text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// `string`: address and length from 0.
+    Text,
+    /// `option<list<u8>>` or `option<string>`: the case at 0, address and length from 4.
+    Optional,
+}
+
+/// Answers a host call with one text of the request or the response; there always is one where it is not optional.
+pub(super) fn answer_text(
+    mut guest: Caller<'_, CallState>,
+    to: i32,
+    form: Form,
+    find: impl for<'s> FnOnce(&'s RequestSubject, &'s ResponseSubject, View<'_>) -> Result<Option<&'s [u8]>, Lie>,
+) -> wasmtime::Result<()> {
+    let (memory, state) = parts(&mut guest)?;
+    let Some(text) = find(&state.request, &state.response, View::new(memory))? else {
+        return Ok(put_at(memory, &mut state.touched, to, form.record(&[0; 12]))?);
+    };
+    let room = Room::of(memory, state.guest.as_ref(), &mut state.touched);
+    let at = if text.is_empty() { Some(NOWHERE) } else { room.and_then(|mut room| room.give(text)) };
+    let mut record = [0; 12];
+    record[0] = 1;
+    let length = text.len();
+    match at {
+        Some(at) => {
+            place(&mut record, 4, at.cast_signed(), length);
+            Ok(put_at(memory, &mut state.touched, to, form.record(&record))?)
+        }
+        None => {
+            let text = text.to_vec();
+            let at = give(&mut guest, &text, 1)?.0;
+            place(&mut record, 4, at, length);
+            write(&mut guest, to, form.record(&record))
+        }
+    }
+}
+
+impl Form {
+    /// What is written of the record of an optional text.
+    fn record(self, record: &[u8; 12]) -> &[u8] {
+        let [_, _, _, _, text @ ..] = record;
+        match self {
+            Self::Text => text,
+            Self::Optional => record,
+        }
+    }
 }
 
 fn place(record: &mut [u8], offset: usize, at: i32, length: usize) {
