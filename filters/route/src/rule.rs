@@ -90,18 +90,14 @@ impl Rule {
 
 /// The path with another front, and the query as it is; `None` where the path has no such front.
 fn replace(from: &Prefix, to: &str, look: &mut Look<'_>) -> Option<String> {
-    let target = unchanged(look);
+    let target = look.text(&Source::Target)?;
     let rest =
         target.strip_prefix(&*from.0).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']))?;
-    Some(one_slash(&[to, rest].concat()))
+    Some(one_slash(to, rest))
 }
 
 fn unchanged(look: &mut Look<'_>) -> String {
-    let mut target = look.text(&Source::Path).map(Cow::into_owned).unwrap_or_default();
-    if let Some(query) = look.text(&Source::Query) {
-        target.extend(["?", &query]);
-    }
-    target
+    look.text(&Source::Target).map(Cow::into_owned).unwrap_or_default()
 }
 
 impl TryFrom<String> for Prefix {

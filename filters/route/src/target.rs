@@ -52,7 +52,7 @@ impl Target {
         if self.has_query && url.ends_with(['?', '&']) {
             url.pop();
         }
-        if self.is_local() { one_slash(&url) } else { url }
+        if self.is_local() { one_slash("", &url) } else { url }
     }
 
     /// What it asks of the rule's path pattern.
@@ -123,9 +123,15 @@ pub(crate) fn encode(value: &[u8], url: &mut String) {
     }
 }
 
-/// With one slash in front: browsers take `//evil.example` and `/\evil.example` for another host.
-pub(crate) fn one_slash(path: &str) -> String {
-    ["/", path.trim_start_matches(['/', '\\'])].concat()
+/// Both, with one slash in front: browsers take `//evil.example` and `/\evil.example` for another host.
+pub(crate) fn one_slash(front: &str, rest: &str) -> String {
+    let front = without_slashes(front);
+    let rest = if front.is_empty() { without_slashes(rest) } else { rest };
+    ["/", front, rest].concat()
+}
+
+fn without_slashes(path: &str) -> &str {
+    path.trim_start_matches(['/', '\\'])
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ fn run(rules: &str, request: Request) -> (Option<String>, String, Option<Answer>
         testing::Verdict::Answer(answer) => Some(answer),
         testing::Verdict::Proceed(_) => None,
     };
-    let target = request.path() + &request.query().map(|query| "?".to_owned() + &query).unwrap_or_default();
-    (request.cluster().map(str::to_owned), target, answer)
+    (request.cluster().map(str::to_owned), request.target(), answer)
 }
 
 fn get(target: &str) -> Request {

@@ -167,6 +167,10 @@ impl contract::HostRequest for CallState {
         self.request.head.query().map(str::to_owned)
     }
 
+    fn target(&mut self, _: Resource<Request>) -> String {
+        self.request.head.target.as_str().to_owned()
+    }
+
     fn header(&mut self, _: Resource<Request>, name: String) -> Option<Vec<u8>> {
         first(&self.request.head.headers, &name)
     }

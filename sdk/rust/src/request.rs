@@ -54,6 +54,12 @@ impl Request {
         self.wire.query()
     }
 
+    /// Path and query, as [`set_path`](Self::set_path) takes them.
+    #[must_use]
+    pub fn target(&self) -> String {
+        self.wire.target()
+    }
+
     /// The first value of this header, if there is one.
     #[must_use]
     pub fn header(&self, name: impl AsRef<str>) -> Option<Vec<u8>> {

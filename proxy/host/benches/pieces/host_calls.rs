@@ -27,9 +27,9 @@ pub(crate) fn measure(gauge: &mut Gauge) {
     gauge.each("host call/log", LOG_LINES_MAX - 1, stage::subject, |subject| stage::call(&log, subject));
 }
 
-const READS: [&str; 13] = [
-    "nothing", "client", "id", "method", "host", "path", "query", "header", "headers", "fact", "country",
-    "locate", "route_to",
+const READS: [&str; 14] = [
+    "nothing", "client", "id", "method", "host", "path", "query", "target", "header", "headers", "fact",
+    "country", "locate", "route_to",
 ];
 
 /// Of a header line that is there, each its own. `apply` makes three edits.

@@ -38,6 +38,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                 Ok(request.head.query().map(str::as_bytes))
             })
         })?
+        .func_wrap(HTTP, "[method]request.target", |guest: Guest<'_>, _: i32, to: i32| {
+            answer_text(guest, to, Form::Text, |request, _, _| {
+                Ok(Some(request.head.target.as_str().as_bytes()))
+            })
+        })?
         .func_wrap(HTTP, "[method]response.status", |guest: Guest<'_>, _: i32| {
             i32::from(guest.data().response.head.status.as_u16())
         })?;

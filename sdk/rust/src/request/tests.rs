@@ -7,6 +7,7 @@ fn a_request_is_what_its_url_says() {
     assert_eq!(request.host(), "shop.example");
     assert_eq!(request.path(), "/a/b");
     assert_eq!(request.query().as_deref(), Some("c=d?e"));
+    assert_eq!(request.target(), "/a/b?c=d?e");
     assert!(request.client().secure);
 
     let request = Request::new("POST", "http://[::1]?x");
@@ -15,6 +16,7 @@ fn a_request_is_what_its_url_says() {
         ("POST".into(), "[::1]".into(), "/".into())
     );
     assert_eq!(request.query().as_deref(), Some("x"));
+    assert_eq!(request.target(), "/?x");
     assert!(!request.client().secure);
 }
 

@@ -14,6 +14,7 @@ use crate::{HeaderName, Request, Settings};
 /// | `client.scheme` | `https` or `http`, as the client speaks it |
 /// | `request.id` | the exchange's identifier, as in the access log |
 /// | `request.method`, `.host`, `.path`, `.query` | as they came; the host in lower case, without the port |
+/// | `request.target` | path and query |
 /// | `header.NAME` | the first value of a header |
 /// | `cookie.NAME`, `query.NAME` | a cookie; a parameter of the query |
 /// | `fact.NAME`, also `geo.…`, `ab.…`, `route.…` | what an earlier filter found out |
@@ -37,6 +38,8 @@ pub enum Source {
     Path,
     /// The whole query.
     Query,
+    /// Path and query.
+    Target,
     /// The first value of this header.
     Header(HeaderName),
     /// The value of this cookie.
@@ -60,6 +63,7 @@ impl TryFrom<String> for Source {
             Some(("request", "host")) => Self::Host,
             Some(("request", "path")) => Self::Path,
             Some(("request", "query")) => Self::Query,
+            Some(("request", "target")) => Self::Target,
             Some(("header", header)) => match HeaderName::new(header) {
                 Ok(header) => Self::Header(header),
                 Err(error) => return Err(["`", header, "` is ", &error.to_string()].concat()),
@@ -78,7 +82,7 @@ impl TryFrom<String> for Source {
 }
 
 const KNOWN: &str = "client.ip, client.network, client.scheme, request.id, request.method, request.host, request.path, \
-    request.query, header.NAME, cookie.NAME, query.NAME, fact.NAME, geo.NAME, ab.NAME and route.NAME";
+    request.query, request.target, header.NAME, cookie.NAME, query.NAME, fact.NAME, geo.NAME, ab.NAME and route.NAME";
 
 /// A request that is looked at more than once: what the proxy was asked is kept.
 #[derive(Debug)]
@@ -153,6 +157,7 @@ fn ask(request: &Request, source: &Source) -> Option<Vec<u8>> {
         Source::Host => Some(request.host().into()),
         Source::Path => Some(request.path().into()),
         Source::Query | Source::Parameter(_) => request.query().map(Into::into),
+        Source::Target => Some(request.target().into()),
         Source::Header(name) => request.header(name),
         Source::Cookie(_) => request.header("cookie"),
         Source::Fact(name) => request.fact(name).map(Into::into),

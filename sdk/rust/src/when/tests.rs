@@ -106,6 +106,7 @@ fn a_network_is_half_an_ipv6_address() {
     assert_eq!(of("192.0.2.7", "client.scheme").as_deref(), Some("https"));
     assert_eq!(of("192.0.2.7", "request.path").as_deref(), Some("/"));
     assert_eq!(of("192.0.2.7", "request.query"), None);
+    assert_eq!(of("192.0.2.7", "request.target").as_deref(), Some("/"));
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl Request {
         self.target.split_once('?').map(|(_, query)| query.to_owned())
     }
 
+    pub(crate) fn target(&self) -> String {
+        self.head.count();
+        self.target.clone()
+    }
+
     pub(crate) fn set_path(&mut self, path_and_query: &str) -> Result<(), Refusal> {
         self.head.count();
         rules::target(path_and_query)?;

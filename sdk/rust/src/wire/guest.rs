@@ -178,6 +178,10 @@ impl Request {
         self.0.query()
     }
 
+    pub(crate) fn target(&self) -> String {
+        self.0.target()
+    }
+
     pub(crate) fn set_path(&mut self, path_and_query: &str) -> Result<(), Refusal> {
         self.0.set_path(path_and_query).map_err(Refusal::from)
     }
