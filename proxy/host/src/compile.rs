@@ -39,7 +39,7 @@ pub enum CompileError {
 }
 
 /// The form of a module that is driven directly, in the keys of the cache.
-const DIRECT: &[u8] = b"tracked core 1";
+const DIRECT: &[u8] = b"tracked core 2";
 
 impl Component {
     /// Compiles the module, or finds it in the cache.

@@ -1,11 +1,11 @@
 //! The rules by which `testing` refuses edits are the proxy's own.
 #![cfg(not(target_arch = "wasm32"))]
 
-use edgeloom_core::head::{Change, Edit, Headers, Names, RESERVED, RequestHead, ResponseHead};
+use edgeloom_core::facts::{self, Facts};
+use edgeloom_core::head::{self, Change, Edit, Headers, Journal, RESERVED, RequestHead, ResponseHead};
 use edgeloom_core::limits::{
     EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX, TARGET_MAX,
 };
-use edgeloom_core::{facts::Facts, head};
 use edgeloom_sdk::{Edits, HeaderName, Refusal, Request, Response};
 use http::{HeaderMap, Method, StatusCode};
 
@@ -20,7 +20,7 @@ fn outcome(proxy: Result<(), head::Refusal>) -> Result<(), Refusal> {
 
 fn applied<'a>(headers: &mut Headers, edits: impl Iterator<Item = Edit<'a>>) -> Result<(), head::Refusal> {
     let changes = edits.map(|edit| Ok::<_, std::convert::Infallible>(Change::Line(edit)));
-    let Ok(applied) = head::apply(headers, &mut Facts::default(), &mut Names::default(), changes);
+    let Ok(applied) = head::apply(headers, &mut Facts::default(), &mut Journal::default(), changes);
     applied
 }
 
@@ -32,7 +32,7 @@ fn the_same_headers_are_reserved() {
         let name = HeaderName::new(name).unwrap();
         let mut headers = Headers::default();
         let mut request = Request::get("http://a.example/");
-        let proxy = outcome(headers.edit(&Edit::Set(&name, b"1"), &mut Names::default()));
+        let proxy = outcome(headers.edit(&Edit::Set(&name, b"1"), &mut Journal::default()));
         assert_eq!(request.try_apply(Edits::new().set(&name, "1")), proxy, "{name}");
         assert_eq!(name.is_reserved(), proxy == Err(Refusal::Reserved), "{name}");
     }
@@ -48,7 +48,7 @@ fn the_same_names_are_like_a_pattern() {
             headers.map_mut().append(name, "v".parse().unwrap());
             response = response.with_header(name, "v");
         }
-        let proxy = outcome(headers.edit(&Edit::RemoveLike(pattern), &mut Names::default()));
+        let proxy = outcome(headers.edit(&Edit::RemoveLike(pattern), &mut Journal::default()));
         assert_eq!(response.try_apply(Edits::new().remove_like(pattern)), proxy, "{pattern}");
         let mut left: Vec<_> = response.headers().into_iter().map(|(name, _)| name.to_string()).collect();
         let mut expected: Vec<_> = headers.map().keys().map(ToString::to_string).collect();
@@ -71,7 +71,7 @@ fn the_same_values_are_legal() {
     for value in &values {
         let mut headers = Headers::default();
         let mut response = Response::new(200);
-        let proxy = outcome(headers.edit(&Edit::Add(&name, value), &mut Names::default()));
+        let proxy = outcome(headers.edit(&Edit::Add(&name, value), &mut Journal::default()));
         assert_eq!(response.try_apply(Edits::new().add(&name, value)), proxy, "{:?}", value.get(..3));
     }
 }
@@ -82,7 +82,7 @@ fn a_head_may_grow_as_far() {
     let mut headers = Headers::default();
     let mut response = Response::new(200);
     for line in 0..HEAD_LINES_MAX + 2 {
-        let proxy = outcome(headers.edit(&Edit::Add(&name, b"1"), &mut Names::default()));
+        let proxy = outcome(headers.edit(&Edit::Add(&name, b"1"), &mut Journal::default()));
         assert_eq!(response.try_apply(Edits::new().add(&name, "1")), proxy, "line {line}");
     }
     assert_eq!(response.headers().len(), headers.map().len());
@@ -148,16 +148,17 @@ fn the_same_facts_may_be_left() {
     facts.extend([0, FACT_VALUE_MAX, FACT_VALUE_MAX + 1].map(|length| ("a".into(), "v".repeat(length))));
     for (name, value) in &facts {
         let mut request = Request::get("http://a.example/");
-        let proxy = outcome(Facts::default().set(name, value));
+        let proxy = outcome(Facts::default().set(name, value, &mut facts::Journal::default()));
         assert_eq!(request.try_apply(Edits::new().fact(name, value)), proxy, "{name:?}: {value:?}");
     }
 
-    let (mut proxy, mut request) = (Facts::default(), Request::get("http://a.example/"));
+    let (mut proxy, mut journal) = (Facts::default(), facts::Journal::default());
+    let mut request = Request::get("http://a.example/");
     for fact in 0..FACTS_MAX + 2 {
         let name = format!("f{fact}");
         assert_eq!(
             request.try_apply(Edits::new().fact(&name, "v")),
-            outcome(proxy.set(&name, "v")),
+            outcome(proxy.set(&name, "v", &mut journal)),
             "{name}"
         );
     }

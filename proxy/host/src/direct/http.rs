@@ -1,5 +1,7 @@
 //! `edgeloom:filter/http`, for core modules.
 
+use std::net::IpAddr;
+
 use edgeloom_core::facts::Facts;
 use edgeloom_core::head::{Change, Edit, Headers, Refusal, apply};
 use edgeloom_core::limits::EDITS_MAX;
@@ -12,45 +14,49 @@ use crate::exchange::{CallState, RequestSubject, ResponseSubject};
 type Guest<'c> = Caller<'c, CallState>;
 type Done = wasmtime::Result<()>;
 
-const HTTP: &str = "edgeloom:filter/http@0.1.0";
+pub(super) const MODULE: &str = "edgeloom:filter/http@0.1.0";
+
+/// What gives a handle back: there is one subject, and whoever has it has it until the call ends.
+pub(super) const DROPS: [&str; 2] = ["[resource-drop]request", "[resource-drop]response"];
 
 pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
+    for drop in DROPS {
+        linker.func_wrap(MODULE, drop, |_: Guest<'_>, _: i32| ())?;
+    }
     linker
-        .func_wrap(HTTP, "[resource-drop]request", |_: Guest<'_>, _: i32| ())?
-        .func_wrap(HTTP, "[resource-drop]response", |_: Guest<'_>, _: i32| ())?
-        .func_wrap(HTTP, "[method]request.client", client)?
-        .func_wrap(HTTP, "[method]request.id", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.client", client)?
+        .func_wrap(MODULE, "[method]request.id", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.id.as_bytes())))
         })?
-        .func_wrap(HTTP, "[method]request.method", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.method", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Text, |request, _, _| {
                 Ok(Some(request.head.method.as_str().as_bytes()))
             })
         })?
-        .func_wrap(HTTP, "[method]request.host", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.host", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.head.host.as_bytes())))
         })?
-        .func_wrap(HTTP, "[method]request.path", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.path", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Text, |request, _, _| Ok(Some(request.head.path().as_bytes())))
         })?
-        .func_wrap(HTTP, "[method]request.query", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.query", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Optional, |request, _, _| {
                 Ok(request.head.query().map(str::as_bytes))
             })
         })?
-        .func_wrap(HTTP, "[method]request.target", |guest: Guest<'_>, _: i32, to: i32| {
+        .func_wrap(MODULE, "[method]request.target", |guest: Guest<'_>, _: i32, to: i32| {
             answer_text(guest, to, Form::Text, |request, _, _| {
                 Ok(Some(request.head.target.as_str().as_bytes()))
             })
         })?
-        .func_wrap(HTTP, "[method]response.status", |guest: Guest<'_>, _: i32| {
+        .func_wrap(MODULE, "[method]response.status", |guest: Guest<'_>, _: i32| {
             i32::from(guest.data().response.head.status.as_u16())
         })?;
     for side in [Side::Request, Side::Response] {
         let method = |verb: &str| format!("[method]{}.{verb}", side.name());
         linker
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                     answer_text(guest, to, Form::Optional, |request, response, memory| {
@@ -60,7 +66,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                 },
             )?
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("fact"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                     answer_text(guest, to, Form::Optional, |request, response, memory| {
@@ -69,7 +75,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
                     })
                 },
             )?
-            .func_wrap(HTTP, &method("headers"), move |guest: Guest<'_>, _: i32, to: i32| {
+            .func_wrap(MODULE, &method("headers"), move |guest: Guest<'_>, _: i32, to: i32| {
                 answer(guest, to, |state, _, reply| {
                     // `list<header>`: address and length from 0; of an empty one, an aligned address.
                     reply.record(8);
@@ -87,21 +93,21 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> Done {
 fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
     linker
         .func_wrap(
-            HTTP,
+            MODULE,
             "[method]request.set-path",
             |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                 edit(guest, to, |state, memory| Ok(state.request.head.set_target(memory.text(at, length)?)))
             },
         )?
         .func_wrap(
-            HTTP,
+            MODULE,
             "[method]request.route-to",
             |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                 edit(guest, to, |state, memory| Ok(state.route_to(memory.text(at, length)?)))
             },
         )?
         .func_wrap(
-            HTTP,
+            MODULE,
             "[method]response.set-status",
             |guest: Guest<'_>, _: i32, status: i32, to: i32| {
                 let status = u16::try_from(status & 0xffff).unwrap_or_default();
@@ -112,7 +118,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
         let method = |verb: &str| format!("[method]{}.{verb}", side.name());
         linker
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("set-header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
@@ -122,7 +128,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 },
             )?
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("add-header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, value: i32, size: i32, to: i32| {
                     edit(guest, to, |state, memory| {
@@ -132,7 +138,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 },
             )?
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("remove-header"),
                 move |guest: Guest<'_>, _: i32, at: i32, length: i32, to: i32| {
                     edit(guest, to, |state, memory| {
@@ -141,7 +147,7 @@ fn add_edits_to_linker(linker: &mut Linker<CallState>) -> Done {
                 },
             )?
             .func_wrap(
-                HTTP,
+                MODULE,
                 &method("apply"),
                 move |guest: Guest<'_>, _: i32, at: i32, count: i32, to: i32| {
                     edit(guest, to, |state, memory| {
@@ -240,20 +246,19 @@ fn edit(
 }
 
 /// `client`: the address's case at 0, its parts from 2, `secure` at 18.
-fn client(guest: Guest<'_>, _: i32, to: i32) -> Done {
-    answer(guest, to, |state, _, reply| {
-        let client = &state.request.client;
-        reply.record(20);
-        match client.address {
-            std::net::IpAddr::V4(v4) => reply.put(2, &v4.octets()),
-            std::net::IpAddr::V6(v6) => {
-                reply.put(0, &[1]);
-                for (position, segment) in v6.segments().into_iter().enumerate() {
-                    reply.put(2 + 2 * position, &segment.to_le_bytes());
-                }
-            }
+fn client(mut guest: Guest<'_>, _: i32, to: i32) -> Done {
+    let (memory, state) = parts(&mut guest)?;
+    let client = &state.request.client;
+    let mut record = [0; 20];
+    let [case, _, parts @ .., secure, _] = &mut record;
+    match client.address {
+        IpAddr::V4(v4) => parts.iter_mut().zip(v4.octets()).for_each(|(part, octet)| *part = octet),
+        IpAddr::V6(v6) => {
+            *case = 1;
+            let halves = v6.segments().into_iter().flat_map(u16::to_le_bytes);
+            parts.iter_mut().zip(halves).for_each(|(part, half)| *part = half);
         }
-        reply.put(18, &[u8::from(client.secure)]);
-        Ok(())
-    })
+    }
+    *secure = u8::from(client.secure);
+    Ok(put_at(memory, &mut state.touched, to, &record)?)
 }

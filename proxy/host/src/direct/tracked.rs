@@ -9,12 +9,17 @@
 //! - What changes anything else is not accepted: instructions that write a table or drop a segment,
 //!   imported state, a start function, and whatever WebAssembly 2.0 does not have.
 //!
+//! And one thing that has nothing to do with it: a handle that is given back is nothing to us, so the call
+//! that does it, in every call of a guest, is left out.
+//!
 //! A mark at granule `k` stands for granules `k` and `k + 1`. A store may therefore be marked by its
 //! base address alone where its offset is smaller than a granule, and one mark of a base serves all
 //! such stores until the base changes: for a stack frame, one mark a function.
 
 mod body; // of each function, rewritten
 mod plan; // which of its stores are marked, and how
+
+use std::collections::BTreeSet;
 
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{
@@ -25,6 +30,8 @@ use wasmparser::{
     DataKind, ElementKind, FuncValidatorAllocations, Parser, Payload, TypeRef, ValidPayload, Validator,
     WasmFeatures,
 };
+
+use super::http;
 
 /// The bytes that one mark is about: few enough that little is written back for nothing, enough that
 /// a stack frame needs one mark.
@@ -56,7 +63,7 @@ pub(crate) fn tracked(module: &[u8]) -> Option<Vec<u8>> {
         match validator.payload(&payload).ok()? {
             ValidPayload::Func(function, body) => {
                 let validator = function.into_validator(FuncValidatorAllocations::default());
-                let code = body::tracked(validator, &body, rewriting.mark_range()?)?;
+                let code = body::tracked(validator, &body, rewriting.mark_range()?, &rewriting.idle)?;
                 rewriting.body(&code);
             }
             ValidPayload::Ok | ValidPayload::End(_) => rewriting.section(&payload, module)?,
@@ -78,6 +85,8 @@ struct Rewriting {
     memories: u32,
     types: u32,
     functions: u32,
+    /// The indices of imported functions that take a number and do nothing.
+    idle: BTreeSet<u32>,
     /// The indices of mutable globals.
     changing: Vec<u32>,
     globals: u32,
@@ -114,7 +123,11 @@ impl Rewriting {
             }
             Payload::ImportSection(imports) => {
                 for import in imports.clone().into_imports() {
-                    matches!(import.ok()?.ty, TypeRef::Func(_)).then_some(())?;
+                    let import = import.ok()?;
+                    matches!(import.ty, TypeRef::Func(_)).then_some(())?;
+                    if import.module == http::MODULE && http::DROPS.contains(&import.name) {
+                        self.idle.insert(self.functions);
+                    }
                     self.functions += 1;
                 }
                 self.copy(payload, module)?;

@@ -1,5 +1,7 @@
 //! The code of one function, with a mark for what each of its stores changes.
 
+use std::collections::BTreeSet;
+
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{BlockType, Function, Instruction, MemArg, ValType};
 use wasmparser::{FuncValidator, FunctionBody, Operator, OperatorsReader, WasmModuleResources};
@@ -12,6 +14,7 @@ pub(super) fn tracked<R: WasmModuleResources>(
     mut validator: FuncValidator<R>,
     body: &FunctionBody<'_>,
     mark_range: u32,
+    idle: &BTreeSet<u32>,
 ) -> Option<Function> {
     let parameters = validator.len_locals();
     let assigned = Assigned::of(body, parameters)?;
@@ -24,6 +27,10 @@ pub(super) fn tracked<R: WasmModuleResources>(
     let mut operators = OperatorsReader::new(body.get_binary_reader_for_operators().ok()?);
     while !operators.eof() {
         let operator = operators.read().ok()?;
+        if matches!(operator, Operator::Call { function_index } if idle.contains(&function_index)) {
+            writer.plain(&Operator::Drop)?;
+            continue;
+        }
         match Effect::of(&operator)? {
             Effect::Store(offset) => writer.store(&operator, *stores.next()?, offset)?,
             Effect::Range => writer.range(&operator)?,

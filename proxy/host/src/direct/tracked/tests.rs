@@ -3,10 +3,13 @@
 mod guest;
 
 use proptest::prelude::*;
-use wasm_encoder::{HeapType, Instruction as I, MemArg, ValType};
-use wasmtime::{Config, Engine, Instance, Store, Val};
+use wasm_encoder::{
+    CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, HeapType, ImportSection,
+    Instruction as I, MemArg, MemorySection, MemoryType, TypeSection, ValType,
+};
+use wasmtime::{Caller, Config, Engine, Func, Instance, Store, Val};
 
-use super::{GRANULE, MARKS_EXPORT, tracked};
+use super::{GRANULE, MARKS_EXPORT, http, tracked};
 use guest::{Act, Base, Odd, Width, act, address, guest};
 
 /// An instance of a guest, called: how it went, its memory, and its memory before.
@@ -127,6 +130,42 @@ fn every_mutable_global_is_exported() {
         |name: &str| called.instance.get_global(&mut called.store, name).unwrap().get(&mut called.store);
     assert!(matches!(global("edgeloom:global-0"), Val::I32(5)));
     assert!(matches!(global("edgeloom:global-1"), Val::I64(7)));
+}
+
+#[test]
+fn a_handle_is_given_back_without_a_call() {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32], []);
+    types.ty().function([], []);
+    let mut imports = ImportSection::new();
+    imports.import(http::MODULE, "[method]request.path", EntityType::Function(0));
+    imports.import(http::MODULE, http::DROPS[0], EntityType::Function(0));
+    let mut functions = FunctionSection::new();
+    functions.function(1).function(1);
+    let mut memories = MemorySection::new();
+    let (minimum, maximum) = (1, None);
+    memories.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None });
+    let mut exports = ExportSection::new();
+    exports.export("gives back", ExportKind::Func, 2).export("asks", ExportKind::Func, 3);
+    let mut code = CodeSection::new();
+    for import in [1, 0] {
+        let mut function = Function::new([]);
+        function.instruction(&I::I32Const(1)).instruction(&I::Call(import)).instruction(&I::End);
+        code.function(&function);
+    }
+    let mut module = wasm_encoder::Module::new();
+    module.section(&types).section(&imports).section(&functions).section(&memories);
+    module.section(&exports).section(&code);
+
+    let engine = engine();
+    let module = wasmtime::Module::new(&engine, tracked(&module.finish()).unwrap()).unwrap();
+    let mut store = Store::new(&engine, 0);
+    let import = Func::wrap(&mut store, |mut caller: Caller<'_, i32>, _: i32| *caller.data_mut() += 1);
+    let instance = Instance::new(&mut store, &module, &[import.into(), import.into()]).unwrap();
+    for (name, calls) in [("gives back", 0), ("asks", 1)] {
+        instance.get_typed_func::<(), ()>(&mut store, name).unwrap().call(&mut store, ()).unwrap();
+        assert_eq!(*store.data(), calls, "{name}");
+    }
 }
 
 #[test]
