@@ -146,7 +146,7 @@ section! {
         memory: Memory = Memory(MEMORY_DEFAULT),
         /// What is done when the filter fails: `fail` answers the client with an error, `skip` goes on as if the filter were not there. It may be what keeps people out, so the default is `fail`.
         on_fault: OnFault = OnFault::Fail,
-        /// `fresh`: every call gets an instance as if nobody had used it. `{ reuse: N }`: up to N are kept and used again, which is faster, but then a filter can leak from one request into another.
+        /// `fresh`: every call gets an instance as if nobody had used it. `{ reuse: N }`: up to N are kept and used again, which is faster, but then a filter can leak from one request into another. One that has taken half of the `memory` left to it is not kept.
         instances: OneOf<Fresh, Warm> = OneOf::Short(Fresh::Fresh),
     }
 }

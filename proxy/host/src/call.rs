@@ -83,7 +83,10 @@ impl Instance {
         store.epoch_deadline_callback(budget::alarm);
         begin(&mut store);
         match Inner::new(filter, &mut store) {
-            Ok(inner) => Ok(Self { store, inner, kept: false }),
+            Ok(inner) => {
+                store.data_mut().limits.comes_to_rest();
+                Ok(Self { store, inner, kept: false })
+            }
             Err(error) => Err(fault(&error, &store)),
         }
     }
@@ -94,6 +97,12 @@ impl Instance {
         let state = self.store.data_mut();
         state.log_lines = 0;
         state.limits.outgrew = false;
+    }
+
+    /// Whether its calls have taken more than half of the memory that was left to it when it was made: the next
+    /// of a filter that leaks would do better with a new one than to fail with this one.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.store.data().limits.are_half_used()
     }
 
     /// Whether it is an instance of this filter.
@@ -270,11 +279,23 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
 pub(crate) struct Limits {
     memory: Bytes,
     outgrew: bool,
+    /// Of its largest memory, and what that had when it was made.
+    bytes: u64,
+    at_rest: u64,
 }
 
 impl Limits {
     pub(crate) fn new(memory: Bytes) -> Self {
-        Self { memory, outgrew: false }
+        Self { memory, outgrew: false, bytes: 0, at_rest: 0 }
+    }
+
+    /// What there is now is what its calls start from.
+    fn comes_to_rest(&mut self) {
+        self.at_rest = self.bytes;
+    }
+
+    fn are_half_used(&self) -> bool {
+        self.bytes - self.at_rest > self.memory.0.saturating_sub(self.at_rest) / 2
     }
 
     /// Whether more memory was asked for than there is.
@@ -287,6 +308,9 @@ impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, _now: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
         let within = desired as u64 <= self.memory.0;
         self.outgrew |= !within;
+        if within {
+            self.bytes = self.bytes.max(desired as u64);
+        }
         Ok(within)
     }
 

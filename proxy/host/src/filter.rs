@@ -64,7 +64,8 @@ pub enum Instances {
     /// can change, an instance is put back as it was instead of being made anew.)
     #[default]
     Fresh,
-    /// For as many calls as it takes without a fault; at most so many wait idle.
+    /// For as many calls as it takes without a fault, or without more than half of the memory that it may have
+    /// beyond what it started with; at most so many wait idle.
     Reuse(u32),
 }
 
@@ -188,7 +189,7 @@ impl Filter {
         // An error that the guest returned is the only fault that leaves its instance whole.
         let is_whole = matches!(fault, None | Some(Fault::Returned(_)));
         match (self.instances, self.terms.direct()) {
-            (Instances::Reuse(_), _) if is_whole => self.warm.put_back(instance),
+            (Instances::Reuse(_), _) if is_whole && !instance.has_grown() => self.warm.put_back(instance),
             (Instances::Reuse(_), _) => self.warm.end(instance),
             (Instances::Fresh, Some((direct, frozen))) => {
                 if is_whole && instance.restore(frozen) {

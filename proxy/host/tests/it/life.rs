@@ -164,6 +164,18 @@ fn every_call_starts_from_the_image() {
 }
 
 #[test]
+fn an_instance_that_has_grown_is_not_used_again() {
+    let mut plan = misbehaving("leaks");
+    plan.instances = Instances::Reuse(1);
+    plan.memory = Bytes(1024 * 1024);
+    let filter = prepare(&plan).unwrap();
+    for _call in 0..1000 {
+        proceeds(&filter);
+    }
+    assert!((10..100).contains(&filter.instances_made()), "{}", filter.instances_made());
+}
+
+#[test]
 fn an_instance_that_is_used_again_does_not_grow() {
     for (name, settings) in [
         (
