@@ -85,7 +85,7 @@ impl Contender {
                     (Filters::None, small) => format!("Edgeloom, {small} small filters, {instances}"),
                     (Filters::One, _) => format!("Edgeloom, one filter, {instances}"),
                     (Filters::Four, _) if setup.says == Says::Default => {
-                        format!("Edgeloom, four filters, {instances}, and its usual forwarding headers")
+                        format!("Edgeloom, four filters, {instances}, usual forwarding")
                     }
                     (Filters::Four, _) => format!("Edgeloom, four filters, {instances}"),
                 }
@@ -246,6 +246,13 @@ edgeloom_swaps_total 7
 ";
         let expected = "fault {filter=\"locate\",phase=\"request\",kind=\"overran\"}";
         assert_eq!(faults(metrics), BTreeMap::from([(expected.to_owned(), 3)]));
+    }
+
+    #[test]
+    fn titles_have_room_beside_their_bars() {
+        let titles = crate::study::contenders::all().into_iter().map(|contender| contender.title());
+        let longest = titles.max_by_key(|title| title.chars().count()).unwrap();
+        assert!(longest.chars().count() <= 60, "{longest}");
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Peer {
         match (self, job) {
             (Self::Pingora, Job::BareTuned) => "Pingora, bare, built like the edge",
             (Self::Pingora, Job::Four) => "Pingora, the job natively in Rust",
-            (Self::Pingora, Job::FourAlone) => "Pingora, the same, without work stealing",
+            (Self::Pingora, Job::FourAlone) => "Pingora, the job in Rust, without work stealing",
             (Self::Pingora, _) => "Pingora, bare",
             (Self::Nginx, Job::Four) => "nginx, geoip2 and Lua",
             (Self::Nginx, _) => "nginx, bare",
