@@ -1,6 +1,6 @@
 //! What the present call has changed, and how that is taken back.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use super::names::{Named, Names};
 use crate::facts;
@@ -59,11 +59,5 @@ impl Before {
             (Some(one), None) => Self::One(one),
             (Some(first), Some(second)) => Self::Many([first, second].into_iter().chain(values).collect()),
         }
-    }
-}
-
-impl From<HeaderName> for Named {
-    fn from(name: HeaderName) -> Self {
-        Self::Other(name)
     }
 }

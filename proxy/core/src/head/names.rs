@@ -20,6 +20,12 @@ pub(super) enum Named {
     Other(HeaderName),
 }
 
+impl From<HeaderName> for Named {
+    fn from(name: HeaderName) -> Self {
+        Self::Other(name)
+    }
+}
+
 impl Names {
     /// The name of a header that a filter may edit.
     ///
