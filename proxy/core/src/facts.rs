@@ -5,7 +5,7 @@
 
 use smol_str::SmolStr;
 
-use crate::head::{self, Refusal};
+use crate::head::{Journal, Refusal};
 use crate::limits::{EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX};
 
 /// Names and texts, in the order in which they were left. Nearly all are short: those need no memory of
@@ -15,28 +15,13 @@ pub struct Facts {
     entries: Vec<(SmolStr, SmolStr)>,
 }
 
-/// What undoes each change since the last commit.
-#[derive(Debug, Default)]
-pub struct Journal(Vec<Undo>);
-
+/// What undoes one change.
 #[derive(Debug)]
-enum Undo {
+pub(crate) enum Undo {
     /// The last entry was not there before.
     Forget,
     /// The entry at this position had this value.
     Restore(usize, SmolStr),
-}
-
-impl Journal {
-    /// Keeps what was left since the last commit.
-    pub fn commit(&mut self) {
-        self.0.clear();
-    }
-
-    /// For [`Facts::unwind`]: where the journal is now.
-    pub(crate) fn mark(&self) -> usize {
-        self.0.len()
-    }
 }
 
 impl Facts {
@@ -53,7 +38,7 @@ impl Facts {
     pub fn set(&mut self, name: &str, value: &str, journal: &mut Journal) -> Result<(), Refusal> {
         check(name, value)?;
         // A call may set the same fact for as long as its deadline lasts: this bounds what is remembered of that.
-        if journal.0.len() >= EDITS_MAX {
+        if journal.facts.len() >= EDITS_MAX {
             return Err(Refusal::TooLarge);
         }
         let full = self.entries.len() >= FACTS_MAX;
@@ -61,12 +46,12 @@ impl Facts {
         match known.find(|(_, (known, _))| known == name) {
             Some((at, (_, old))) => {
                 let old = std::mem::replace(old, value.into());
-                journal.0.push(Undo::Restore(at, old));
+                journal.facts.push(Undo::Restore(at, old));
             }
             None if full => return Err(Refusal::TooLarge),
             None => {
                 self.entries.push((name.into(), value.into()));
-                journal.0.push(Undo::Forget);
+                journal.facts.push(Undo::Forget);
             }
         }
         Ok(())
@@ -81,12 +66,12 @@ impl Facts {
     }
 
     /// Takes back what was left since the last commit.
-    pub fn rollback(&mut self, journal: &mut head::Journal) {
-        self.unwind(&mut journal.facts, 0);
+    pub fn rollback(&mut self, journal: &mut Journal) {
+        self.unwind(journal, 0);
     }
 
     pub(crate) fn unwind(&mut self, journal: &mut Journal, mark: usize) {
-        for undo in journal.0.drain(mark..).rev() {
+        for undo in journal.facts.drain(mark..).rev() {
             match undo {
                 Undo::Forget => {
                     self.entries.pop();
@@ -123,45 +108,42 @@ mod tests {
 
     #[test]
     fn a_later_fact_replaces_an_earlier_one() {
-        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
-        facts.set("geo.country", "SE", &mut journal.facts).unwrap();
-        facts.set("geo.country", "NO", &mut journal.facts).unwrap();
+        let (mut facts, mut journal) = (Facts::default(), Journal::default());
+        facts.set("geo.country", "SE", &mut journal).unwrap();
+        facts.set("geo.country", "NO", &mut journal).unwrap();
         assert_eq!(facts.get("geo.country"), Some("NO"));
         assert_eq!(facts.iter().count(), 1);
     }
 
     #[test]
     fn names_and_values_are_checked() {
-        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
-        assert_eq!(facts.set("Geo", "x", &mut journal.facts), Err(Refusal::Malformed));
-        assert_eq!(facts.set("", "x", &mut journal.facts), Err(Refusal::Malformed));
-        assert_eq!(facts.set("a", "x\ny", &mut journal.facts), Err(Refusal::Malformed));
-        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX), &mut journal.facts), Ok(()));
-        assert_eq!(
-            facts.set("a", &"x".repeat(FACT_VALUE_MAX + 1), &mut journal.facts),
-            Err(Refusal::TooLarge)
-        );
+        let (mut facts, mut journal) = (Facts::default(), Journal::default());
+        assert_eq!(facts.set("Geo", "x", &mut journal), Err(Refusal::Malformed));
+        assert_eq!(facts.set("", "x", &mut journal), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", "x\ny", &mut journal), Err(Refusal::Malformed));
+        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX), &mut journal), Ok(()));
+        assert_eq!(facts.set("a", &"x".repeat(FACT_VALUE_MAX + 1), &mut journal), Err(Refusal::TooLarge));
     }
 
     #[test]
     fn there_are_only_so_many() {
-        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
+        let (mut facts, mut journal) = (Facts::default(), Journal::default());
         for n in 0..FACTS_MAX {
-            facts.set(&format!("f{n}"), "x", &mut journal.facts).unwrap();
+            facts.set(&format!("f{n}"), "x", &mut journal).unwrap();
         }
-        assert_eq!(facts.set("one-more", "x", &mut journal.facts), Err(Refusal::TooLarge));
-        assert_eq!(facts.set("f0", "still replaced", &mut journal.facts), Ok(()));
+        assert_eq!(facts.set("one-more", "x", &mut journal), Err(Refusal::TooLarge));
+        assert_eq!(facts.set("f0", "still replaced", &mut journal), Ok(()));
     }
 
     #[test]
     fn a_call_sets_only_so_many() {
-        let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
+        let (mut facts, mut journal) = (Facts::default(), Journal::default());
         for _ in 0..EDITS_MAX {
-            facts.set("again", "and again", &mut journal.facts).unwrap();
+            facts.set("again", "and again", &mut journal).unwrap();
         }
-        assert_eq!(facts.set("again", "x", &mut journal.facts), Err(Refusal::TooLarge));
+        assert_eq!(facts.set("again", "x", &mut journal), Err(Refusal::TooLarge));
         journal.commit();
-        assert_eq!(facts.set("again", "in the next call", &mut journal.facts), Ok(()));
+        assert_eq!(facts.set("again", "in the next call", &mut journal), Ok(()));
     }
 
     fn any_facts() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -175,14 +157,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_fault_leaves_no_trace(kept in any_facts(), lost in any_facts()) {
-            let (mut facts, mut journal) = (Facts::default(), head::Journal::default());
+            let (mut facts, mut journal) = (Facts::default(), Journal::default());
             for (name, value) in lend(&kept) {
-                let _refused_or_not = facts.set(name, value, &mut journal.facts);
+                let _refused_or_not = facts.set(name, value, &mut journal);
             }
             journal.commit();
             let before = facts.clone();
             for (name, value) in lend(&lost) {
-                let _refused_or_not = facts.set(name, value, &mut journal.facts);
+                let _refused_or_not = facts.set(name, value, &mut journal);
             }
             facts.rollback(&mut journal);
             prop_assert_eq!(&facts, &before);

@@ -1,7 +1,7 @@
 //! The rules by which `testing` refuses edits are the proxy's own.
 #![cfg(not(target_arch = "wasm32"))]
 
-use edgeloom_core::facts::{self, Facts};
+use edgeloom_core::facts::Facts;
 use edgeloom_core::head::{self, Change, Edit, Headers, Journal, RESERVED, RequestHead, ResponseHead};
 use edgeloom_core::limits::{
     EDITS_MAX, FACT_NAME_MAX, FACT_VALUE_MAX, FACTS_MAX, HEAD_BYTES_MAX, HEAD_LINES_MAX, TARGET_MAX,
@@ -148,11 +148,11 @@ fn the_same_facts_may_be_left() {
     facts.extend([0, FACT_VALUE_MAX, FACT_VALUE_MAX + 1].map(|length| ("a".into(), "v".repeat(length))));
     for (name, value) in &facts {
         let mut request = Request::get("http://a.example/");
-        let proxy = outcome(Facts::default().set(name, value, &mut facts::Journal::default()));
+        let proxy = outcome(Facts::default().set(name, value, &mut Journal::default()));
         assert_eq!(request.try_apply(Edits::new().fact(name, value)), proxy, "{name:?}: {value:?}");
     }
 
-    let (mut proxy, mut journal) = (Facts::default(), facts::Journal::default());
+    let (mut proxy, mut journal) = (Facts::default(), Journal::default());
     let mut request = Request::get("http://a.example/");
     for fact in 0..FACTS_MAX + 2 {
         let name = format!("f{fact}");

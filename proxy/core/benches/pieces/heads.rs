@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use edgeloom_core::facts::{self, Facts};
+use edgeloom_core::facts::Facts;
 use edgeloom_core::head::{Change, Edit, Journal, Refusal, RequestHead, apply};
 
 use crate::gauge::Gauge;
@@ -96,7 +96,7 @@ fn settle(gauge: &mut Gauge, head: impl Fn() -> RequestHead) {
 
 fn facts(gauge: &mut Gauge) {
     let some = || {
-        let (mut facts, mut journal) = (Facts::default(), facts::Journal::default());
+        let (mut facts, mut journal) = (Facts::default(), Journal::default());
         for (name, value) in [("geo.country", "SE"), ("geo.city", "Stockholm"), ("ab.checkout", "blue")] {
             facts.set(name, value, &mut journal).unwrap();
         }

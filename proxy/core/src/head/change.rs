@@ -28,11 +28,11 @@ pub fn apply<'a, E>(
         let made = match change? {
             _ if position == EDITS_MAX => Err(Refusal::TooLarge),
             Change::Line(edit) => headers.edit(&edit, journal),
-            Change::Fact(name, value) => facts.set(name, value, &mut journal.facts),
+            Change::Fact(name, value) => facts.set(name, value, journal),
         };
         if let Err(refusal) = made {
             headers.unwind(journal, before);
-            facts.unwind(&mut journal.facts, before.facts);
+            facts.unwind(journal, before.facts);
             return Ok(Err(refusal));
         }
     }

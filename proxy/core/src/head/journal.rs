@@ -13,7 +13,7 @@ use crate::facts;
 pub struct Journal {
     pub(super) names: Names,
     pub(super) lines: Vec<Undo>,
-    pub(crate) facts: facts::Journal,
+    pub(crate) facts: Vec<facts::Undo>,
 }
 
 /// How one header was before an edit.
@@ -37,11 +37,11 @@ impl Journal {
     /// Keeps what was changed since the last commit.
     pub fn commit(&mut self) {
         self.lines.clear();
-        self.facts.commit();
+        self.facts.clear();
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { lines: self.lines.len(), facts: self.facts.mark() }
+        Mark { lines: self.lines.len(), facts: self.facts.len() }
     }
 }
 

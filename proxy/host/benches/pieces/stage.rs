@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgeloom_core::client::Client;
-use edgeloom_core::facts::Journal;
 use edgeloom_core::fault::OnFault;
+use edgeloom_core::head::Journal;
 use edgeloom_core::ids::ClusterId;
 use edgeloom_core::limits::{MEMORY_DEFAULT, MODULE_MAX};
 use edgeloom_core::verdict::Verdict;
