@@ -10,7 +10,7 @@ use crate::house::House;
 use crate::install::OHA;
 use crate::{filters, setup};
 
-/// Fails if the edge has become much slower, in about two minutes
+/// Fails if the edge has become much slower, in about three minutes
 ///
 /// Measures the edge without a filter and with four, and stock bare Pingora, in interleaved rounds, and holds
 /// the ratios of their CPU times against loose bounds. Then it measures an edge that is made slower on purpose,

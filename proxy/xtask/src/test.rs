@@ -13,7 +13,7 @@ use clap::Args;
 use crate::command::succeeded;
 use crate::house::House;
 use crate::portions::portions;
-use crate::{clients, filters, fuzz, setup};
+use crate::{bench_smoke, clients, filters, fuzz, setup};
 use tally::Tally;
 
 /// Runs all tests: units, golden files, laws, and the real edge with real filters
@@ -22,7 +22,8 @@ use tally::Tally;
 /// filters, then tests xtask itself and after it everything else in one optimised
 /// build: Wasmtime and Pingora are then compiled once for the edge, the tests and the load tests, and a
 /// filter is compiled in milliseconds. That build takes about ten minutes on two cores, the first time.
-/// At the end every fuzz target runs for a minute (`cargo xtask fuzz`).
+/// At the end every fuzz target runs for a minute (`cargo xtask fuzz`), and the edge is held against plain
+/// Pingora for three (`cargo xtask bench-smoke`).
 ///
 /// With arguments it runs only what they select, as `cargo test` understands them:
 ///
@@ -47,7 +48,8 @@ impl Test {
         }
         if self.arguments.is_empty() {
             all(house)?;
-            fuzz::check(house)
+            fuzz::check(house)?;
+            bench_smoke::check(house, &[])
         } else {
             let mut selected = cargo_test(house);
             selected.arg("--release").args(&self.arguments);
